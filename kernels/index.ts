@@ -1,0 +1,10 @@
+// Compiled by scripts/build-kernels.js with USE_FMA and SHARED defined or not. All pointers are byte offsets into one
+// imported linear memory; nothing here allocates or keeps state.
+export * from "./attention";
+export * from "./barrier";
+export * from "./layout";
+export * from "./norm";
+export * from "./pointwise";
+export * from "./sparse";
+export * from "./stream";
+export * from "./top-k";

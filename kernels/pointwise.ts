@@ -1,0 +1,59 @@
+// Element by element, over n floats in a row.
+import { at, exp4, maxLanes, multiplyAdd, sumLanes } from "./simd";
+
+// x · Φ(x) with the error function's rational approximation (Abramowitz & Stegun 7.1.26, absolute error 1.5e-7).
+// @ts-ignore: decorator
+@inline
+function gelu4(x: v128): v128 {
+  const z = f32x4.mul(f32x4.abs(x), f32x4.splat(0.70710678118654752));
+  const t = f32x4.div(f32x4.splat(1), multiplyAdd(f32x4.splat(0.3275911), z, f32x4.splat(1)));
+  let p = multiplyAdd(f32x4.splat(1.061405429), t, f32x4.splat(-1.453152027));
+  p = multiplyAdd(p, t, f32x4.splat(1.421413741));
+  p = multiplyAdd(p, t, f32x4.splat(-0.284496736));
+  p = multiplyAdd(p, t, f32x4.splat(0.254829592));
+  const tail = f32x4.mul(f32x4.splat(0.5), f32x4.mul(f32x4.mul(p, t), exp4(f32x4.neg(f32x4.mul(z, z))))); // Φ(-|x|)
+  return f32x4.mul(x, v128.bitselect(tail, f32x4.sub(f32x4.splat(1), tail), f32x4.lt(x, f32x4.splat(0))));
+}
+
+/** Exact (erf) GELU in place; n rounded up to a multiple of 4. */
+export function gelu(x: usize, n: i32): void {
+  const end = at(x, n);
+  for (; x < end; x += 16) v128.store(x, gelu4(v128.load(x)));
+}
+
+/** max(x, 0) in place; n rounded up to a multiple of 4. */
+export function relu(x: usize, n: i32): void {
+  const end = at(x, n), zero = f32x4.splat(0);
+  for (; x < end; x += 16) v128.store(x, f32x4.max(v128.load(x), zero));
+}
+
+/** y += x; n need not be a multiple of 4. */
+export function add(y: usize, x: usize, n: i32): void {
+  const end4 = at(y, n & ~3), end = at(y, n);
+  for (; y < end4; y += 16, x += 16) v128.store(y, f32x4.add(v128.load(y), v128.load(x)));
+  for (; y < end; y += 4, x += 4) store<f32>(y, load<f32>(y) + load<f32>(x));
+}
+
+export function copy(target: usize, source: usize, bytes: i32): void {
+  memory.copy(target, source, <usize>bytes);
+}
+
+export function zero(target: usize, bytes: i32): void {
+  memory.fill(target, 0, <usize>bytes);
+}
+
+/** log(sum(exp(x))) over x f32[n]. */
+export function log_sum_exp(x: usize, n: i32): f32 {
+  const n4 = n & ~3;
+  let largest4 = f32x4.splat(-Infinity);
+  let i = 0;
+  for (; i < n4; i += 4) largest4 = f32x4.max(largest4, v128.load(at(x, i)));
+  let largest = maxLanes(largest4);
+  for (; i < n; i++) largest = max(largest, load<f32>(at(x, i)));
+  const m = f32x4.splat(largest);
+  let total4 = f32x4.splat(0);
+  for (i = 0; i < n4; i += 4) total4 = f32x4.add(total4, exp4(f32x4.sub(v128.load(at(x, i)), m)));
+  let total = sumLanes(total4);
+  for (; i < n; i++) total += f32x4.extract_lane(exp4(f32x4.splat(load<f32>(at(x, i)) - largest)), 0);
+  return largest + Mathf.log(total);
+}

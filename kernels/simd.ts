@@ -1,0 +1,54 @@
+// Small vector helpers shared by the kernels. Everything here is inlined.
+
+/** a * b + c: one rounding in the fma build, two in the simd build. */
+// @ts-ignore: decorator
+@inline
+export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
+  if (isDefined(USE_FMA)) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(c, f32x4.mul(a, b));
+}
+
+// @ts-ignore: decorator
+@inline
+export function sumLanes(v: v128): f32 {
+  return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));
+}
+
+// @ts-ignore: decorator
+@inline
+export function maxLanes(v: v128): f32 {
+  return max(
+    max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)),
+    max(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)),
+  );
+}
+
+/** Address of the float `index` elements behind `pointer`. */
+// @ts-ignore: decorator
+@inline
+export function at(pointer: usize, index: i32): usize {
+  return pointer + (<usize>index << 2);
+}
+
+/**
+ * exp(x), Cephes' expf polynomial. Below -80 the result is zero: WebAssembly cannot flush denormals, and a softmax
+ * tail full of them costs a hundred cycles each.
+ */
+// @ts-ignore: decorator
+@inline
+export function exp4(x: v128): v128 {
+  const keep = f32x4.gt(x, f32x4.splat(-80));
+  x = f32x4.min(f32x4.max(x, f32x4.splat(-80)), f32x4.splat(88));
+  const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(1.4426950408889634)));
+  let r = multiplyAdd(n, f32x4.splat(-0.693359375), x);
+  r = multiplyAdd(n, f32x4.splat(2.12194440e-4), r);
+  let p = f32x4.splat(1.9875691500e-4);
+  p = multiplyAdd(p, r, f32x4.splat(1.3981999507e-3));
+  p = multiplyAdd(p, r, f32x4.splat(8.3334519073e-3));
+  p = multiplyAdd(p, r, f32x4.splat(4.1665795894e-2));
+  p = multiplyAdd(p, r, f32x4.splat(1.6666665459e-1));
+  p = multiplyAdd(p, r, f32x4.splat(5.0000001201e-1));
+  p = f32x4.add(multiplyAdd(p, f32x4.mul(r, r), r), f32x4.splat(1));
+  const exponent = v128.shl<i32>(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+  return v128.and(keep, f32x4.mul(p, exponent));
+}

@@ -1,0 +1,129 @@
+// Products with a sparse matrix. Indices are u16, values f32, pointers into them u32.
+import { at, multiplyAdd } from "./simd";
+
+/**
+ * y += W[:, j] * x[j] for the active columns j only; W in compressed sparse columns. Rows within a column are unique,
+ * so that four of them can be in flight at once.
+ * @param active u16[activeCount], ascending
+ */
+export function csc_accumulate(
+  y: usize, columnPointers: usize, rowIndices: usize, values: usize, active: usize, activeCount: i32, x: usize,
+): void {
+  const activeEnd = active + (<usize>activeCount << 1);
+  for (; active < activeEnd; active += 2) {
+    const j = <usize>load<u16>(active) << 2;
+    const scalar = load<f32>(x + j);
+    const vector = f32x4.splat(scalar);
+    const first: usize = load<u32>(columnPointers + j);
+    const last: usize = load<u32>(columnPointers + j, 4);
+    let index = rowIndices + (first << 1);
+    let value = values + (first << 2);
+    const end = values + (last << 2);
+    const end4 = values + ((first + ((last - first) & ~3)) << 2);
+    while (value < end4) {
+      const product = f32x4.mul(vector, v128.load(value));
+      const y0 = y + (<usize>load<u16>(index) << 2);
+      const y1 = y + (<usize>load<u16>(index, 2) << 2);
+      const y2 = y + (<usize>load<u16>(index, 4) << 2);
+      const y3 = y + (<usize>load<u16>(index, 6) << 2);
+      const s0 = load<f32>(y0) + f32x4.extract_lane(product, 0);
+      const s1 = load<f32>(y1) + f32x4.extract_lane(product, 1);
+      const s2 = load<f32>(y2) + f32x4.extract_lane(product, 2);
+      const s3 = load<f32>(y3) + f32x4.extract_lane(product, 3);
+      store<f32>(y0, s0);
+      store<f32>(y1, s1);
+      store<f32>(y2, s2);
+      store<f32>(y3, s3);
+      value += 16;
+      index += 8;
+    }
+    while (value < end) {
+      const target = y + (<usize>load<u16>(index) << 2);
+      store<f32>(target, load<f32>(target) + scalar * load<f32>(value));
+      value += 4;
+      index += 2;
+    }
+  }
+}
+
+/** y[i] += W[i, :] · x for the rows rowStart ≤ i < rowEnd; W in compressed sparse rows, x a dense vector. */
+export function csr_accumulate(
+  y: usize, rowPointers: usize, columnIndices: usize, values: usize, x: usize, rowStart: i32, rowEnd: i32,
+): void {
+  for (let i = rowStart; i < rowEnd; i++) {
+    const first: usize = load<u32>(at(rowPointers, i));
+    const last: usize = load<u32>(at(rowPointers, i), 4);
+    let s0: f32 = 0, s1: f32 = 0, s2: f32 = 0, s3: f32 = 0;
+    let index = columnIndices + (first << 1);
+    let value = values + (first << 2);
+    const end = values + (last << 2);
+    const end4 = values + ((first + ((last - first) & ~3)) << 2);
+    while (value < end4) {
+      s0 += load<f32>(value) * load<f32>(x + (<usize>load<u16>(index) << 2));
+      s1 += load<f32>(value, 4) * load<f32>(x + (<usize>load<u16>(index, 2) << 2));
+      s2 += load<f32>(value, 8) * load<f32>(x + (<usize>load<u16>(index, 4) << 2));
+      s3 += load<f32>(value, 12) * load<f32>(x + (<usize>load<u16>(index, 6) << 2));
+      value += 16;
+      index += 8;
+    }
+    while (value < end) {
+      s0 += load<f32>(value) * load<f32>(x + (<usize>load<u16>(index) << 2));
+      value += 4;
+      index += 2;
+    }
+    store<f32>(at(y, i), load<f32>(at(y, i)) + ((s0 + s1) + (s2 + s3)));
+  }
+}
+
+/**
+ * y[i][32] = bias[i] + W[i, :] · x[:][32] for the rows rowStart ≤ i < rowEnd, over one panel of 32 tokens: each
+ * nonzero is one multiply-add over the tokens.
+ * @param bias f32[rows], or 0 for none
+ */
+export function csr_multiply_panel(
+  y: usize, rowPointers: usize, columnIndices: usize, values: usize, bias: usize, x: usize, rowStart: i32, rowEnd: i32,
+): void {
+  for (let i = rowStart; i < rowEnd; i++) {
+    const first: usize = load<u32>(at(rowPointers, i));
+    const last: usize = load<u32>(at(rowPointers, i), 4);
+    let a0 = bias ? v128.load_splat<u32>(at(bias, i)) : f32x4.splat(0);
+    let a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+    let index = columnIndices + (first << 1);
+    let value = values + (first << 2);
+    const end = values + (last << 2);
+    while (value < end) {
+      const source = x + (<usize>load<u16>(index) << 7);
+      const weight = v128.load_splat<u32>(value);
+      a0 = multiplyAdd(weight, v128.load(source), a0);
+      a1 = multiplyAdd(weight, v128.load(source, 16), a1);
+      a2 = multiplyAdd(weight, v128.load(source, 32), a2);
+      a3 = multiplyAdd(weight, v128.load(source, 48), a3);
+      a4 = multiplyAdd(weight, v128.load(source, 64), a4);
+      a5 = multiplyAdd(weight, v128.load(source, 80), a5);
+      a6 = multiplyAdd(weight, v128.load(source, 96), a6);
+      a7 = multiplyAdd(weight, v128.load(source, 112), a7);
+      value += 4;
+      index += 2;
+    }
+    const target = y + (<usize>i << 7);
+    v128.store(target, a0);
+    v128.store(target, a1, 16);
+    v128.store(target, a2, 32);
+    v128.store(target, a3, 48);
+    v128.store(target, a4, 64);
+    v128.store(target, a5, 80);
+    v128.store(target, a6, 96);
+    v128.store(target, a7, 112);
+  }
+}
+
+/** y[j * stride] += W[row, j] for one row of a matrix in compressed sparse rows (an embedding look-up). */
+export function csr_add_row(
+  y: usize, stride: i32, rowPointers: usize, columnIndices: usize, values: usize, row: i32,
+): void {
+  const last: usize = load<u32>(at(rowPointers, row), 4);
+  for (let k: usize = load<u32>(at(rowPointers, row)); k < last; k++) {
+    const target = at(y, <i32>load<u16>(columnIndices + (k << 1)) * stride);
+    store<f32>(target, load<f32>(target) + load<f32>(values + (k << 2)));
+  }
+}
