@@ -1,0 +1,76 @@
+import type { Kernels } from "../kernels.js";
+import { element, type Heap } from "./heap.js";
+
+/** Twin of `kernels/sparse.ts`. */
+export function sparseKernels(
+  heap: Heap,
+): Pick<Kernels, "csc_accumulate" | "csr_accumulate" | "csr_multiply_panel" | "csr_add_row"> {
+  const sums = new Float64Array(32);
+  return {
+    csc_accumulate(y, columnPointers, rowIndices, values, active, activeCount, x) {
+      const { floats, u16, u32 } = heap;
+      const y0 = heap.float(y);
+      const x0 = heap.float(x);
+      const pointers = element(columnPointers, 4);
+      const rows = element(rowIndices, 2);
+      const weights = heap.float(values);
+      const listed = element(active, 2);
+      for (let a = 0; a < activeCount; a++) {
+        const j = u16[listed + a];
+        const scalar = floats[x0 + j];
+        const last = u32[pointers + j + 1];
+        for (let e = u32[pointers + j]; e < last; e++) {
+          floats[y0 + u16[rows + e]] += floats[weights + e] * scalar;
+        }
+      }
+    },
+
+    csr_accumulate(y, rowPointers, columnIndices, values, x, rowStart, rowEnd) {
+      const { floats, u16, u32 } = heap;
+      const y0 = heap.float(y);
+      const x0 = heap.float(x);
+      const pointers = element(rowPointers, 4);
+      const columns = element(columnIndices, 2);
+      const weights = heap.float(values);
+      for (let i = rowStart; i < rowEnd; i++) {
+        const last = u32[pointers + i + 1];
+        let sum = 0;
+        for (let e = u32[pointers + i]; e < last; e++) {
+          sum += floats[weights + e] * floats[x0 + u16[columns + e]];
+        }
+        floats[y0 + i] += sum;
+      }
+    },
+
+    csr_multiply_panel(y, rowPointers, columnIndices, values, bias, x, rowStart, rowEnd) {
+      const { floats, u16, u32 } = heap;
+      const y0 = heap.float(y);
+      const x0 = heap.float(x);
+      const pointers = element(rowPointers, 4);
+      const columns = element(columnIndices, 2);
+      const weights = heap.float(values);
+      const biases = heap.float(bias);
+      for (let i = rowStart; i < rowEnd; i++) {
+        sums.fill(bias === 0 ? 0 : floats[biases + i]);
+        const last = u32[pointers + i + 1];
+        for (let e = u32[pointers + i]; e < last; e++) {
+          const weight = floats[weights + e];
+          const source = x0 + u16[columns + e] * 32;
+          for (let lane = 0; lane < 32; lane++) sums[lane] += weight * floats[source + lane];
+        }
+        floats.set(sums, y0 + i * 32);
+      }
+    },
+
+    csr_add_row(y, stride, rowPointers, columnIndices, values, row) {
+      const { floats, u16, u32 } = heap;
+      const y0 = heap.float(y);
+      const pointers = element(rowPointers, 4) + row;
+      const columns = element(columnIndices, 2);
+      const weights = heap.float(values);
+      const last = u32[pointers + 1];
+      for (let e = u32[pointers]; e < last; e++)
+        floats[y0 + u16[columns + e] * stride] += floats[weights + e];
+    },
+  };
+}
