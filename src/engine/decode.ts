@@ -1,0 +1,270 @@
+import type { KeyValueCache } from "./cache.js";
+import { PANEL, type Pointer } from "./kernels.js";
+import type { Arena } from "./memory.js";
+import type {
+  Activation,
+  HookReply,
+  HookRequest,
+  HookTable,
+  NormWeights,
+  Operations,
+  Steps,
+  Value,
+} from "./operations.js";
+import type { Thread } from "./thread.js";
+import { padded, partOffsets, type SparseWeights } from "./weights.js";
+
+/** A vector of which every thread has its own copy, and the list of its nonzeros. */
+interface Vector extends Value {
+  readonly active: Pointer;
+  /** Length of the list; -1: not up to date. */
+  activeCount: number;
+}
+
+export interface DecodeOptions {
+  readonly cache: KeyValueCache;
+  /** Tokens that the cache has room for. */
+  readonly capacity: number;
+  readonly hooks: HookTable;
+  readonly vocabularySize: number;
+  /** The widest output of a linear layer, parts padded. */
+  readonly widest: number;
+}
+
+/**
+ * Operations on one token, which extends a cache of keys and values. Every thread holds all vectors and repeats the
+ * cheap steps; the rows of products and the heads of attention are shared out, and gathered after a barrier.
+ */
+export class DecodeOperations implements Operations {
+  readonly #thread: Thread;
+  readonly #arena: Arena;
+  readonly #options: DecodeOptions;
+  /** Where threads put their shares, in turn: a slow thread may still read the one while a fast one fills the other. */
+  readonly #shared: [Pointer, Pointer];
+  #turn = 0;
+  readonly #scores: Pointer;
+  readonly #positionScratch: Pointer;
+  readonly #logits: Pointer;
+  #token = 0;
+  #position = 0;
+  #recorded = new Map<string, Float32Array<ArrayBuffer>>();
+
+  constructor(thread: Thread, arena: Arena, options: DecodeOptions) {
+    this.#thread = thread;
+    this.#arena = arena;
+    this.#options = options;
+    const { widest, vocabularySize, capacity } = options;
+    const width = padded(Math.max(widest, vocabularySize));
+    this.#shared = [arena.floats(width), arena.floats(width)];
+    this.#logits = arena.floats(width);
+    const scores = Math.ceil(capacity / PANEL) * PANEL + 4 * options.cache.width;
+    this.#scores = this.#mine(() => arena.floats(scores));
+    this.#positionScratch = this.#mine(() => arena.floats(width));
+  }
+
+  /** The token that the next pass adds, and where it stands. */
+  setToken(token: number, position: number): void {
+    this.#token = token;
+    this.#position = position;
+    this.#recorded = new Map();
+  }
+
+  /** What the last pass recorded: hook point → `[width]`. */
+  get recorded(): ReadonlyMap<string, Float32Array<ArrayBuffer>> {
+    return this.#recorded;
+  }
+
+  /** f32[vocab] of the last pass. */
+  get logits(): Pointer {
+    return this.#logits;
+  }
+
+  value(width: number): Vector {
+    const pointer = this.#mine(() => this.#arena.floats(padded(width)));
+    const active = this.#mine(() => this.#arena.bytes(2 * (padded(width) + 4)));
+    return { pointer, width, active, activeCount: -1 };
+  }
+
+  /** Zeroes the padding of a value, which operations leave alone. Once the memory is there. */
+  clear(value: Value): void {
+    this.#kernels.zero(value.pointer, padded(value.width) * this.#floatBytes);
+  }
+
+  embed(x: Vector, tokens: SparseWeights, positions: SparseWeights | null): void {
+    this.#lookUp(x.pointer, x.width, tokens, this.#token);
+    if (positions) this.#addRow(x.pointer, positions, this.#position);
+    x.activeCount = -1;
+  }
+
+  norm(y: Vector, x: Value, weights: NormWeights): void {
+    this.#norm(y.pointer, x.pointer, x.width, weights);
+    y.activeCount = -1;
+  }
+
+  concatenatePositions(y: Vector, offset: number, positions: SparseWeights, weights: NormWeights): void {
+    this.#lookUp(this.#positionScratch, positions.columns, positions, this.#position);
+    const target = y.pointer + offset * this.#floatBytes;
+    this.#norm(target, this.#positionScratch, positions.columns, weights);
+    y.activeCount = -1;
+  }
+
+  absTopK(x: Vector, k: number | null): void {
+    if (k === null) return;
+    x.activeCount = this.#kernels.abs_top_k(x.pointer, x.width, k, x.active);
+  }
+
+  linear(
+    outputs: readonly Vector[],
+    x: Vector,
+    weights: SparseWeights,
+    activation: Activation = "identity",
+  ): void {
+    const target = this.#nextShared();
+    this.#multiply(target, x, weights);
+    if (activation !== "identity") {
+      const [start, end] = this.#rows(weights);
+      if (end > start) this.#kernels[activation](target + start * this.#floatBytes, end - start);
+    }
+    this.#thread.barrier();
+    const offsets = partOffsets(weights.parts);
+    outputs.forEach((y, i) => {
+      this.#kernels.copy(y.pointer, target + offsets[i] * this.#floatBytes, y.width * this.#floatBytes);
+      y.activeCount = -1;
+    });
+  }
+
+  attention(layer: number, y: Vector, q: Value, k: Value, v: Value, heads: number, sinks: Pointer): void {
+    const { cache } = this.#options;
+    const [headStart, headEnd] = this.#thread.share(heads);
+    const dHead = q.width / heads;
+    const [keys, values] = [cache.keys[layer], cache.values[layer]];
+    const offset = headStart * dHead;
+    const width = (headEnd - headStart) * dHead;
+    const panel = (Math.floor(this.#position / PANEL) * cache.width + offset) * PANEL * this.#floatBytes;
+    const lane = this.#position % PANEL;
+    const bytes = offset * this.#floatBytes;
+    this.#kernels.rows_to_panel(keys + panel, width, lane, 1, k.pointer + bytes, width);
+    this.#kernels.rows_to_panel(values + panel, width, lane, 1, v.pointer + bytes, width);
+    const target = this.#nextShared();
+    this.#kernels.attention_decode(
+      ...([target, q.pointer, keys, values, cache.width, sinks, headStart, headEnd, dHead] as const),
+      ...([this.#position + 1, 1 / Math.sqrt(dHead), this.#scores] as const),
+    );
+    this.#thread.barrier();
+    this.#kernels.copy(y.pointer, target, y.width * this.#floatBytes);
+    y.activeCount = -1;
+  }
+
+  add(x: Vector, delta: Value): void {
+    this.#kernels.add(x.pointer, delta.pointer, x.width);
+    x.activeCount = -1;
+  }
+
+  relu(x: Vector): void {
+    this.#kernels.relu(x.pointer, x.width);
+    x.activeCount = -1;
+  }
+
+  unembed(x: Vector, weights: SparseWeights, bigram: Pointer): void {
+    this.#multiply(this.#logits, x, weights);
+    const [start, end] = this.#rows(weights);
+    if (bigram) {
+      const row = bigram + this.#token * this.#options.vocabularySize * this.#floatBytes;
+      const offset = start * this.#floatBytes;
+      this.#kernels.add(this.#logits + offset, row + offset, end - start);
+    }
+    this.#thread.barrier();
+  }
+
+  watches(point: string): boolean {
+    return this.#options.hooks.has(point);
+  }
+
+  *hook(point: string, value: Vector): Steps {
+    const { replacements, record } = this.#options.hooks.get(point)!;
+    for (const replacement of replacements) {
+      if (replacement.kind === "function") yield* this.#callFunction(point, value, replacement.id);
+      else if (replacement.positions === null || replacement.positions.includes(this.#position)) {
+        this.#kernels.set_channels(value.pointer, replacement.channels, replacement.values, replacement.count);
+      }
+      value.activeCount = -1;
+    }
+    if (record && this.#thread.index === 0) {
+      this.#recorded.set(point, this.#thread.memory.copyOut(value.pointer, value.width));
+    }
+  }
+
+  get #kernels() {
+    return this.#thread.kernels;
+  }
+
+  get #floatBytes(): number {
+    return this.#thread.memory.floatBytes;
+  }
+
+  /** Room for each thread; this thread's. */
+  #mine(make: () => Pointer): Pointer {
+    return Array.from({ length: this.#thread.count }, make)[this.#thread.index];
+  }
+
+  #nextShared(): Pointer {
+    this.#turn ^= 1;
+    return this.#shared[this.#turn];
+  }
+
+  #rows(weights: SparseWeights): [number, number] {
+    return [weights.rowStarts[this.#thread.index], weights.rowStarts[this.#thread.index + 1]];
+  }
+
+  /** This thread's rows of W x + bias, at the places of their parts. */
+  #multiply(target: Pointer, x: Vector, weights: SparseWeights): void {
+    const { byRow, byColumn, bias, parts } = weights;
+    const [start, end] = this.#rows(weights);
+    const bytes = this.#floatBytes;
+    let row = 0;
+    partOffsets(parts).forEach((offset, i) => {
+      const [first, last] = [Math.max(start, row), Math.min(end, row + parts[i])];
+      if (first < last) {
+        const y = target + (offset - row) * bytes;
+        if (bias) this.#kernels.copy(y + first * bytes, bias + first * bytes, (last - first) * bytes);
+        else this.#kernels.zero(y + first * bytes, (last - first) * bytes);
+        if (!byColumn) {
+          const { pointers, indices, values } = byRow;
+          this.#kernels.csr_accumulate(y, pointers, indices, values, x.pointer, first, last);
+        }
+      }
+      row += parts[i];
+    });
+    if (!byColumn) return;
+    if (x.activeCount < 0) x.activeCount = this.#kernels.list_nonzeros(x.pointer, x.width, x.active);
+    const { pointers, indices, values } = byColumn[this.#thread.index];
+    this.#kernels.csc_accumulate(target, pointers, indices, values, x.active, x.activeCount, x.pointer);
+  }
+
+  #lookUp(target: Pointer, width: number, table: SparseWeights, row: number): void {
+    this.#kernels.zero(target, width * this.#floatBytes);
+    this.#addRow(target, table, row);
+  }
+
+  #addRow(target: Pointer, { byRow }: SparseWeights, row: number): void {
+    this.#kernels.csr_add_row(target, 1, byRow.pointers, byRow.indices, byRow.values, row);
+  }
+
+  #norm(y: Pointer, x: Pointer, width: number, { kind, weight, bias, eps }: NormWeights): void {
+    if (kind === "rms") this.#kernels.rms_norm(y, x, weight, width, eps);
+    else this.#kernels.layer_norm(y, x, weight, bias, width, eps);
+  }
+
+  *#callFunction(point: string, value: Vector, id: number): Generator<HookRequest, void, HookReply> {
+    const { memory } = this.#thread;
+    const target = this.#nextShared();
+    if (this.#thread.index === 0) {
+      const data = memory.copyOut(value.pointer, value.width);
+      const values = [{ sequence: 0, position: this.#position, data, width: value.width }];
+      const [replaced] = yield { type: "hook", id, point, values };
+      memory.floats(target, value.width).set(replaced);
+    }
+    this.#thread.barrier();
+    this.#kernels.copy(value.pointer, target, value.width * this.#floatBytes);
+  }
+}
