@@ -170,6 +170,10 @@ export async function writeSafetensors(
   metadata: Record<string, string> = {},
 ): Promise<void> {
   const inOrder = [...tensors].sort((a, b) => sizeOf(b.dtype) - sizeOf(a.dtype));
+  const twice = tensors.find(
+    ({ name }, index) => tensors.findIndex((other) => other.name === name) !== index,
+  );
+  if (twice) throw new SparseLensError(`Two tensors would have the name ${quote(twice.name)} in one file.`);
   const header: [string, unknown][] = [["__metadata__", metadata]];
   let offset = 0;
   for (const { name, dtype, shape } of inOrder) {

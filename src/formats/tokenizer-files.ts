@@ -1,0 +1,135 @@
+import { SparseLensError } from "../errors.js";
+import type { TokenizerFiles } from "./checkpoint.js";
+import { quote } from "./quote.js";
+
+/**
+ * Between the two forms in which a byte-level BPE tokenizer is published: `tokenizer.json`, and a vocabulary with a
+ * list of merges (GPT-2's `encoder.json` and `vocab.bpe`), which leaves the pre-tokenizer unsaid.
+ */
+
+/** The pre-tokenizer of `tinypython_2k`, which a vocabulary with merges stands for. */
+export const tinypythonPattern =
+  "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+
+const preTokenizer = {
+  type: "Sequence",
+  pretokenizers: [
+    { type: "Split", pattern: { Regex: tinypythonPattern }, behavior: "Isolated", invert: false },
+    { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
+  ],
+};
+
+/** `tokenizer.json` for the tokenizer; its own, when that is how it came. */
+export function toTokenizerJson(files: TokenizerFiles): Record<string, unknown> {
+  if (files.tokenizerJson) return files.tokenizerJson;
+  const { vocabulary, merges } = vocabularyAndMerges(files);
+  const pairs = merges.split("\n").filter((line) => line !== "" && !line.startsWith("#version"));
+  const learned = new Set<string>();
+  for (const pair of pairs) {
+    const parts = pair.split(" ");
+    if (parts.length !== 2)
+      throw new SparseLensError(`${files.location}: ${quote(pair)} is not a merge of two tokens.`);
+    learned.add(parts.join(""));
+  }
+  // What neither a byte nor a merge makes is matched as a whole.
+  const special = Object.entries(vocabulary).filter(
+    ([token]) => [...token].length > 1 && !learned.has(token),
+  );
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: special
+      .sort(([, a], [, b]) => a - b)
+      .map(([content, id]) => ({
+        id,
+        content,
+        single_word: false,
+        lstrip: false,
+        rstrip: false,
+        normalized: false,
+        special: true,
+      })),
+    normalizer: null,
+    pre_tokenizer: preTokenizer,
+    post_processor: null,
+    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: "",
+      end_of_word_suffix: "",
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab: vocabulary,
+      merges: pairs,
+    },
+  };
+}
+
+/** Vocabulary (token → id, added tokens included) and text of the merges; their own, when that is how they came. */
+export function toVocabularyAndMerges(files: TokenizerFiles): {
+  vocabulary: Record<string, number>;
+  merges: string;
+} {
+  if (!files.tokenizerJson) return vocabularyAndMerges(files);
+  const fail = (problem: string) => new SparseLensError(`${files.location}: ${problem}`);
+  const { model, added_tokens: added = [] } = files.tokenizerJson as {
+    model?: { type?: unknown; vocab?: unknown; merges?: unknown };
+    added_tokens?: unknown;
+  };
+  if (
+    model?.type !== "BPE" ||
+    typeof model.vocab !== "object" ||
+    !model.vocab ||
+    !Array.isArray(model.merges)
+  ) {
+    throw fail("only a BPE tokenizer can be written as a vocabulary with merges.");
+  }
+  const vocabulary = new Map(Object.entries(model.vocab as Record<string, number>));
+  for (const token of Array.isArray(added) ? added : []) vocabulary.set(token.content, token.id);
+  for (const [token, id] of vocabulary) {
+    if (!Number.isSafeInteger(id) || id < 0) throw fail(`the id of token ${quote(token)} is ${quote(id)}.`);
+  }
+  const lines = model.merges.map((merge: unknown) => {
+    const pair = typeof merge === "string" ? merge.split(" ") : merge;
+    if (!Array.isArray(pair) || pair.length !== 2 || pair.some((part) => typeof part !== "string")) {
+      throw fail(`${quote(merge)} is not a merge of two tokens.`);
+    }
+    return `${pair[0]} ${pair[1]}\n`;
+  });
+  const inOrder = [...vocabulary].sort(([, a], [, b]) => a - b);
+  return { vocabulary: Object.fromEntries(inOrder), merges: `#version: 0.2\n${lines.join("")}` };
+}
+
+/** Whether a vocabulary with merges says all that this tokenizer does (splits text as `tinypython_2k` does). */
+export function isTinypython(files: TokenizerFiles): boolean {
+  if (!files.tokenizerJson) return true;
+  const { normalizer, pre_tokenizer: given } = files.tokenizerJson as {
+    normalizer?: unknown;
+    pre_tokenizer?: { pretokenizers?: { type?: unknown; pattern?: { Regex?: unknown } }[] };
+  };
+  const steps = given?.pretokenizers;
+  return (
+    !normalizer &&
+    Array.isArray(steps) &&
+    steps.length === 2 &&
+    steps[0]?.pattern?.Regex === tinypythonPattern &&
+    steps[1]?.type === "ByteLevel"
+  );
+}
+
+/** Id of `<|endoftext|>`, where the tokenizer has it. */
+export function endOfTextId(files: TokenizerFiles): number | undefined {
+  const { vocabulary } = toVocabularyAndMerges(files);
+  return Object.hasOwn(vocabulary, "<|endoftext|>") ? vocabulary["<|endoftext|>"] : undefined;
+}
+
+function vocabularyAndMerges(files: TokenizerFiles): { vocabulary: Record<string, number>; merges: string } {
+  const { vocabulary, merges } = files;
+  if (!vocabulary || merges === undefined)
+    throw new SparseLensError(`${files.location} is not a complete tokenizer.`);
+  return { vocabulary, merges };
+}
