@@ -185,7 +185,12 @@ export class DecodeOperations implements Operations {
     for (const replacement of replacements) {
       if (replacement.kind === "function") yield* this.#callFunction(point, value, replacement.id);
       else if (replacement.positions === null || replacement.positions.includes(this.#position)) {
-        this.#kernels.set_channels(value.pointer, replacement.channels, replacement.values, replacement.count);
+        this.#kernels.set_channels(
+          value.pointer,
+          replacement.channels,
+          replacement.values,
+          replacement.count,
+        );
       }
       value.activeCount = -1;
     }

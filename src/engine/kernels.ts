@@ -176,9 +176,16 @@ export async function compileKernels(choice: KernelChoice, shared: boolean): Pro
   return { name, module: await WebAssembly.compile(bytes) };
 }
 
-/** One thread's kernels over `memory`. */
-export function instantiateKernels(compiled: CompiledKernels, memory: WebAssembly.Memory): Kernels {
-  if (compiled.module === null) return createPlainKernels(memory);
+/**
+ * One thread's kernels over `memory`.
+ * @param floatBytes 8: floats are float64, with the plain kernels only
+ */
+export function instantiateKernels(
+  compiled: CompiledKernels,
+  memory: WebAssembly.Memory,
+  floatBytes: 4 | 8 = 4,
+): Kernels {
+  if (compiled.module === null) return createPlainKernels(memory, floatBytes);
   const imports = {
     env: {
       memory,

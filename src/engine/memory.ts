@@ -2,8 +2,9 @@ import { SparseLensError } from "../errors.js";
 import type { Pointer } from "./kernels.js";
 
 const PAGE = 65536;
-/** What the kernels' own constants occupy at the start of the memory. */
-const RESERVED = PAGE;
+/** Address of the control block; below it lie the kernels' own constants. */
+export const CONTROL: Pointer = PAGE;
+const FIRST_FREE = CONTROL + 64;
 
 type Floats = Float32Array | Float64Array;
 
@@ -44,7 +45,9 @@ export class EngineMemory {
   /** A view of `count` floats; gone stale when the memory grows. */
   floats(pointer: Pointer, count: number): Floats {
     const { buffer } = this.#memory;
-    return this.floatBytes === 4 ? new Float32Array(buffer, pointer, count) : new Float64Array(buffer, pointer, count);
+    return this.floatBytes === 4
+      ? new Float32Array(buffer, pointer, count)
+      : new Float64Array(buffer, pointer, count);
   }
 
   /** A copy of `count` floats as float32, in memory that is not shared. */
@@ -83,7 +86,7 @@ export class Arena {
   #next: number;
   readonly #floatBytes: number;
 
-  constructor(start: Pointer = RESERVED, floatBytes: 4 | 8 = 4) {
+  constructor(start: Pointer = FIRST_FREE, floatBytes: 4 | 8 = 4) {
     this.#next = start;
     this.#floatBytes = floatBytes;
   }

@@ -1,5 +1,5 @@
-import type { Kernels, Pointer } from "./kernels.js";
-import type { EngineMemory } from "./memory.js";
+import type { Kernels } from "./kernels.js";
+import { type Arena, CONTROL, type EngineMemory } from "./memory.js";
 
 /** Thrown on the threads that wait when another one failed or the caller aborted. */
 export class Stopped extends Error {
@@ -9,12 +9,11 @@ export class Stopped extends Error {
 /** Turns at the barrier before a thread goes to sleep: about the time that waking it up would take. */
 const SPINS = 20_000;
 
-/** Words of the control block, which all threads and the caller share. */
-export const CONTROL_WORDS = 4;
-const ARRIVALS = 0;
-const GENERATION = 1;
-const ABORT = 2;
-const MESSAGE = 3;
+// Words of the control block, which all threads and the caller share.
+const ARRIVALS = CONTROL >> 2;
+const GENERATION = ARRIVALS + 1;
+const ABORT = ARRIVALS + 2;
+const MESSAGE = ARRIVALS + 3;
 
 /** One of `count` threads that run the same program over the same memory. */
 export class Thread {
@@ -23,36 +22,33 @@ export class Thread {
     readonly count: number,
     readonly kernels: Kernels,
     readonly memory: EngineMemory,
-    /** Address of the control block. */
-    readonly control: Pointer,
   ) {}
 
-  /** Waits for all threads. @throws Stopped when one of them failed */
+  /** Waits for all threads. @throws Stopped when one of them failed, or the caller aborted */
   barrier(): void {
-    if (this.count === 1) return;
-    this.kernels.barrier(this.control, this.count, SPINS);
-    if (Atomics.load(this.memory.words, (this.control >> 2) + GENERATION) < 0) throw new Stopped();
+    if (this.count > 1) this.kernels.barrier(CONTROL, this.count, SPINS);
+    const { words } = this.memory;
+    if (Atomics.load(words, GENERATION) < 0 || Atomics.load(words, ABORT) !== 0) throw new Stopped();
+  }
+
+  /** Grows the memory to hold all that the arena has handed out: call on every thread. */
+  commit(arena: Arena): void {
+    if (this.index === 0) this.memory.ensure(arena.end);
+    this.barrier();
   }
 
   /** Sends all other threads home: they throw Stopped at the barrier they wait at or come to. */
   stopOthers(): void {
-    const word = (this.control >> 2) + GENERATION;
-    Atomics.store(this.memory.words, word, -1);
-    if (this.count > 1) Atomics.notify(this.memory.words, word);
-  }
-
-  /** @throws Stopped when the caller has aborted the call in progress */
-  checkAbort(): void {
-    if (Atomics.load(this.memory.words, (this.control >> 2) + ABORT) !== 0) throw new Stopped();
+    Atomics.store(this.memory.words, GENERATION, -1);
+    if (this.count > 1) Atomics.notify(this.memory.words, GENERATION);
   }
 
   /** A number from thread 0 to all others: call on every thread. */
   broadcast(value: number): number {
     if (this.count === 1) return value;
-    const word = (this.control >> 2) + MESSAGE;
-    if (this.index === 0) this.memory.words[word] = value;
+    if (this.index === 0) this.memory.words[MESSAGE] = value;
     this.barrier();
-    const received = this.memory.words[word];
+    const received = this.memory.words[MESSAGE];
     this.barrier();
     return received;
   }
@@ -67,11 +63,11 @@ export class Thread {
 }
 
 /** Before a call, when all threads are idle. */
-export function resetControl(words: Int32Array, control: Pointer): void {
-  for (const word of [ARRIVALS, GENERATION, ABORT]) Atomics.store(words, (control >> 2) + word, 0);
+export function resetControl(words: Int32Array): void {
+  for (const word of [ARRIVALS, GENERATION, ABORT]) Atomics.store(words, word, 0);
 }
 
 /** From the caller's side, while a call runs. */
-export function requestAbort(words: Int32Array, control: Pointer): void {
-  Atomics.store(words, (control >> 2) + ABORT, 1);
+export function requestAbort(words: Int32Array): void {
+  Atomics.store(words, ABORT, 1);
 }

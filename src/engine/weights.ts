@@ -68,7 +68,9 @@ export function placeMatrix(
 ): SparseWeights {
   const { rows, columns, rowPointers, columnIndices, values } = matrix;
   if (columns > INDEX_LIMIT || parts.reduce((sum, width) => sum + padded(width), 0) > INDEX_LIMIT) {
-    throw new SparseLensError(`${name}: ${rows} × ${columns} is too large; both may be at most ${INDEX_LIMIT}.`);
+    throw new SparseLensError(
+      `${name}: ${rows} × ${columns} is too large; both may be at most ${INDEX_LIMIT}.`,
+    );
   }
   const nonzeros = values.length;
   const compressed = (lines: number, entries: number): Compressed => ({

@@ -63,8 +63,24 @@ const NO_EFFECT = new Set([
   // Information: the fraction of nonzero weights.
   "pfrac",
   // Written by transformers and by this package around the architecture.
-  ...["model_type", "format_version", "architectures", "auto_map", "torch_dtype", "dtype", "transformers_version"],
-  ...["bos_token_id", "eos_token_id", "pad_token_id", "use_cache", "return_dict", "is_decoder", "_name_or_path"],
+  ...[
+    "model_type",
+    "format_version",
+    "architectures",
+    "auto_map",
+    "torch_dtype",
+    "dtype",
+    "transformers_version",
+  ],
+  ...[
+    "bos_token_id",
+    "eos_token_id",
+    "pad_token_id",
+    "use_cache",
+    "return_dict",
+    "is_decoder",
+    "_name_or_path",
+  ],
   ...["max_position_embeddings", "tie_word_embeddings", "name_or_path"],
 ]);
 
@@ -93,7 +109,9 @@ export function parseConfig(json: Record<string, unknown>, location: string): Mo
   };
   const flag = (key: string, fallback: boolean): boolean => {
     const value = read(key) ?? fallback;
-    return typeof value === "boolean" ? value : fail(key, `must be true or false, not ${JSON.stringify(value)}`);
+    return typeof value === "boolean"
+      ? value
+      : fail(key, `must be true or false, not ${JSON.stringify(value)}`);
   };
   const choice = <T extends string>(key: string, options: readonly [T, ...T[]]): T => {
     const value = (read(key) ?? options[0]) as T;
@@ -129,7 +147,10 @@ export function parseConfig(json: Record<string, unknown>, location: string): Mo
   for (const [key, value] of Object.entries(json)) {
     const neutral = value === null || value === false;
     if (known.has(key) || NO_EFFECT.has(key) || neutral) continue;
-    fail(key, `is ${JSON.stringify(value)}: this key is not implemented and may change what the model computes`);
+    fail(
+      key,
+      `is ${JSON.stringify(value)}: this key is not implemented and may change what the model computes`,
+    );
   }
   return config;
 

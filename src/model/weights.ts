@@ -145,4 +145,3 @@ export interface Placement {
   readonly threads: number;
   readonly onTensor?: (name: string) => void;
 }
-

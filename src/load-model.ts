@@ -1,0 +1,62 @@
+import type { TokenizerFiles } from "./formats/checkpoint.js";
+import { openCheckpoint } from "./formats/checkpoint.js";
+import { type ResolveOptions, resolveSource } from "./io/source.js";
+import { Model } from "./model.js";
+import { ThreadPool, type ThreadPoolOptions } from "./runtime/thread-pool.js";
+import { Tokenizer } from "./tokenizer/tokenizer.js";
+
+export interface LoadOptions extends Omit<ResolveOptions, "onProgress">, ThreadPoolOptions {
+  readonly onProgress?: (progress: LoadProgress) => void;
+}
+
+export type LoadProgress =
+  /** Bytes of a file that is being downloaded; `total` 0 when the server does not say. */
+  | { readonly phase: "download"; readonly file: string; readonly loaded: number; readonly total: number }
+  /** Tensors read into the engine. */
+  | { readonly phase: "load"; readonly tensor: string; readonly loaded: number; readonly total: number };
+
+/**
+ * Opens a model, from any format it was released in, and makes it ready to compute.
+ * @param source a directory or weights file, `hf:owner/name`, `blob:name`, the URL of a model in the blob store, or in
+ *   a browser its `File`s
+ * @throws SparseLensError naming the file, tensor or key that does not fit
+ */
+export async function loadModel(
+  source: string | File | readonly File[],
+  options: LoadOptions = {},
+): Promise<Model> {
+  const { onProgress, signal } = options;
+  const resolved = await resolveSource(source as string, {
+    ...options,
+    onProgress: (progress) => onProgress?.({ phase: "download", ...progress }),
+  });
+  const checkpoint = await openCheckpoint(resolved, { signal });
+  const { tokenizer: files } = checkpoint;
+  await checkpoint.close();
+  const tokenizer = files && readTokenizer(files);
+  signal?.throwIfAborted();
+
+  const pool = await ThreadPool.start(options);
+  const abort = () => void pool.dispose();
+  signal?.addEventListener("abort", abort);
+  try {
+    const model = await pool.load(resolved, (tensor, loaded, total) => {
+      onProgress?.({ phase: "load", tensor, loaded, total });
+    });
+    return new Model(pool, model, tokenizer, resolved.description);
+  } catch (error) {
+    await pool.dispose();
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** @throws SparseLensError naming the file and key that is not supported */
+export function readTokenizer(files: TokenizerFiles): Tokenizer | null {
+  const { tokenizerJson, vocabulary, merges, location } = files;
+  if (tokenizerJson) return Tokenizer.fromTokenizerJson(tokenizerJson, location);
+  if (vocabulary && merges !== undefined) return Tokenizer.fromVocabulary({ vocabulary, merges }, location);
+  return null;
+}

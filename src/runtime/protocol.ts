@@ -1,0 +1,75 @@
+import type { BatchResult } from "../engine/batch.js";
+import type { CompiledKernels } from "../engine/kernels.js";
+import type { HookReply, HookRequest } from "../engine/operations.js";
+import type { ResolvedSource } from "../io/source.js";
+import type { ModelWeights } from "../model/weights.js";
+import type { ForwardCall } from "./forward-program.js";
+import type { GenerateCall, GenerateResult } from "./generate-program.js";
+
+/** What runs in the threads. */
+export type Call = ForwardCall | GenerateCall;
+export type CallResult = BatchResult | GenerateResult;
+
+/** A model in the engine's memory, and where free memory begins. */
+export interface LoadedModel {
+  readonly weights: ModelWeights;
+  readonly end: number;
+}
+
+/** Sent to a thread. */
+export type ToThread =
+  | {
+      type: "start";
+      index: number;
+      count: number;
+      kernels: CompiledKernels;
+      floatBytes: 4 | 8;
+      /** Absent: the thread makes its own, which is not shared. */
+      memory?: WebAssembly.Memory;
+    }
+  | { type: "load"; source: ResolvedSource }
+  | { type: "model"; model: LoadedModel }
+  | { type: "call"; call: Call }
+  | { type: "reply"; reply: HookReply | null }
+  | { type: "abort" };
+
+/** Sent by a thread. */
+export type FromThread =
+  | { type: "ready" }
+  | { type: "progress"; tensor: string; done: number; total: number }
+  | { type: "loaded"; model: LoadedModel; memoryBytes: number }
+  | HookRequest
+  | TokenEvent
+  | { type: "done"; result: CallResult | null; memoryBytes: number }
+  | { type: "failed"; error: ThreadError };
+
+/** A token was generated. */
+export interface TokenEvent {
+  readonly type: "token";
+  readonly token: number;
+}
+
+/** An error on its way between threads. */
+export interface ThreadError {
+  readonly message: string;
+  readonly stack?: string;
+  /** A SparseLensError: made for people. */
+  readonly isForPeople: boolean;
+  /** Only an echo of another thread's failure, or of an abort. */
+  readonly isEcho: boolean;
+}
+
+/** Either end of the connection to a thread, in Node and in browsers alike. */
+export interface Port<Incoming, Outgoing> {
+  post(message: Outgoing, transfer?: Transferable[]): void;
+  onMessage(handler: (message: Incoming) => void): void;
+}
+
+/** The caller's end. */
+export interface ThreadHandle extends Port<FromThread, ToThread> {
+  /** The thread died: it could not be started, or ran out of memory. */
+  onCrash(handler: (error: Error) => void): void;
+  /** Whether the program must wait for this thread before it ends by itself. */
+  keepAlive(needed: boolean): void;
+  terminate(): Promise<void>;
+}

@@ -1,0 +1,167 @@
+import { instantiateKernels } from "../engine/kernels.js";
+import { Arena, EngineMemory } from "../engine/memory.js";
+import type { HookReply, HookRequest } from "../engine/operations.js";
+import { requestAbort, resetControl, Stopped, Thread } from "../engine/thread.js";
+import { SparseLensError } from "../errors.js";
+import { openCheckpoint } from "../formats/checkpoint.js";
+import type { ResolvedSource } from "../io/source.js";
+import { parseConfig } from "../model/config.js";
+import { placeModel } from "../model/weights.js";
+import { forwardProgram } from "./forward-program.js";
+import { generateProgram } from "./generate-program.js";
+import { createMemory } from "./memory.js";
+import type {
+  Call,
+  CallResult,
+  FromThread,
+  LoadedModel,
+  Port,
+  ThreadError,
+  TokenEvent,
+  ToThread,
+} from "./protocol.js";
+
+type Program = Generator<HookRequest | TokenEvent, CallResult, HookReply>;
+
+/** One engine thread: takes messages, runs programs. */
+export class ThreadHost {
+  readonly #port: Port<ToThread, FromThread>;
+  #thread!: Thread;
+  #shared = false;
+  #model!: LoadedModel;
+  #onReply: ((reply: HookReply | null) => void) | null = null;
+
+  constructor(port: Port<ToThread, FromThread>) {
+    this.#port = port;
+    port.onMessage((message) => {
+      this.#handle(message).catch((error) =>
+        this.#port.post({ type: "failed", error: describeError(error) }),
+      );
+    });
+  }
+
+  async #handle(message: ToThread): Promise<void> {
+    switch (message.type) {
+      case "start": {
+        const { index, count, kernels, floatBytes } = message;
+        this.#shared = message.memory !== undefined;
+        const wasm = message.memory ?? createMemory(false);
+        const instance = instantiateKernels(kernels, wasm, floatBytes);
+        this.#thread = new Thread(index, count, instance, new EngineMemory(wasm, floatBytes));
+        this.#port.post({ type: "ready" });
+        return;
+      }
+      case "load":
+        return this.#load(message.source);
+      case "model":
+        this.#model = message.model;
+        return;
+      case "call":
+        return this.#call(message.call);
+      case "reply":
+        this.#onReply?.(message.reply);
+        return;
+      case "abort":
+        requestAbort(this.#thread.memory.words);
+    }
+  }
+
+  async #load(source: ResolvedSource): Promise<void> {
+    const { memory, count } = this.#thread;
+    const checkpoint = await openCheckpoint(source);
+    try {
+      const config = parseConfig(checkpoint.config, checkpoint.configFile);
+      const arena = new Arena(undefined, memory.floatBytes);
+      const total = checkpoint.tensors.size;
+      let done = 0;
+      const weights = await placeModel(config, checkpoint.tensors, checkpoint.location, {
+        memory,
+        arena,
+        threads: count,
+        onTensor: (tensor) => this.#port.post({ type: "progress", tensor, done: done++, total }),
+      });
+      this.#model = { weights, end: arena.end };
+    } finally {
+      await checkpoint.close();
+    }
+    this.#port.post({ type: "loaded", model: this.#model, memoryBytes: memory.byteLength });
+  }
+
+  async #call(call: Call): Promise<void> {
+    const thread = this.#thread;
+    if (!this.#shared) resetControl(thread.memory.words);
+    try {
+      const result = await this.#run(this.#program(call));
+      const mine = thread.index === 0 ? result : null;
+      this.#port.post({ type: "done", result: mine, memoryBytes: thread.memory.byteLength }, buffersOf(mine));
+    } catch (error) {
+      thread.stopOthers();
+      throw error;
+    }
+  }
+
+  #program(call: Call): Program {
+    const { weights, end } = this.#model;
+    if (call.type === "forward") return forwardProgram(this.#thread, weights, end, call);
+    return generateProgram(this.#thread, weights, end, call);
+  }
+
+  async #run(program: Program): Promise<CallResult> {
+    let step = program.next();
+    while (!step.done) {
+      const event = step.value;
+      if (event.type === "hook") {
+        const reply = await this.#ask(event);
+        step = program.next(reply);
+      } else {
+        this.#port.post(event);
+        // Without shared memory an abort arrives as a message, and messages need a turn.
+        if (!this.#shared) await nextTurn();
+        step = program.next([]);
+      }
+    }
+    return step.value;
+  }
+
+  async #ask(request: HookRequest): Promise<HookReply> {
+    const reply = new Promise<HookReply | null>((resolve) => {
+      this.#onReply = resolve;
+    });
+    this.#port.post(
+      request,
+      request.values.map(({ data }) => data.buffer),
+    );
+    const value = await reply;
+    this.#onReply = null;
+    if (value === null) throw new Stopped();
+    return value;
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+function buffersOf(result: CallResult | null): ArrayBuffer[] {
+  if (result === null) return [];
+  const arrays = [...result.activations.values()].flat();
+  if ("logits" in result) arrays.push(...result.logits, ...result.losses);
+  return arrays.map(({ buffer }) => buffer);
+}
+
+function describeError(error: unknown): ThreadError {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  return {
+    message,
+    stack,
+    isForPeople: error instanceof SparseLensError,
+    isEcho: error instanceof Stopped,
+  };
+}

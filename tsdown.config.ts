@@ -1,0 +1,37 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "tsdown";
+
+const platform = (name: string) => ({
+  "#platform": fileURLToPath(new URL(`./src/platform/${name}.ts`, import.meta.url)),
+});
+
+const common = {
+  format: "esm" as const,
+  target: "es2022",
+  // The workers are found beside the file that starts them.
+  outputOptions: { entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" },
+  clean: true,
+  logLevel: "warn" as const,
+  fixedExtension: false,
+};
+
+export default defineConfig([
+  {
+    ...common,
+    entry: { index: "src/index.ts", worker: "src/runtime/worker.ts", cli: "src/cli/index.ts" },
+    outDir: "dist/node",
+    platform: "node",
+    alias: platform("node"),
+    dts: { entry: "src/index.ts" },
+  },
+  {
+    // Self-contained: works from a plain static server, without a bundler.
+    ...common,
+    entry: { index: "src/index.ts", worker: "src/runtime/worker.ts" },
+    outDir: "dist/browser",
+    platform: "browser",
+    alias: platform("browser"),
+    noExternal: /.*/,
+    dts: { entry: "src/index.ts" },
+  },
+]);
