@@ -218,7 +218,7 @@ class Translator {
         return "(?![\\s\\S])";
       case "Z":
         this.position++;
-        return "(?!\\n?[\\s\\S])";
+        return "(?=\\n?(?![\\s\\S]))";
       case "b":
         this.position++;
         return `(?:(?<=[${WORD}])(?![${WORD}])|(?<![${WORD}])(?=[${WORD}]))`;
