@@ -11,7 +11,7 @@ const shapes = fc.record({
   kStart: fc.integer({ min: 0, max: 9 }).map((n) => 8 * n),
   extra: fc.record({ q: fc.nat(3), k: fc.nat(3), y: fc.nat(3) }),
   withSinks: fc.boolean(),
-  sharpness: fc.constantFrom(0, 0.3, 1, 6),
+  sharpness: fc.constantFrom(0, 0.3, 1, 6, 100), // the last overflows an exponential that was not shifted
   seed: fc.integer(),
 });
 
