@@ -14,16 +14,16 @@ const cases = fc.record({
   seed: fc.integer(),
 });
 
-function byDefinition(
-  x: number[],
-  weight: number[],
-  bias: number[],
-  eps: number,
-  centred: boolean,
-): number[] {
+/** The result, and the size against which its rounding is judged: x - mean rounds like x, however small it is. */
+function byDefinition(x: number[], weight: number[], bias: number[], eps: number, centred: boolean) {
   const mean = centred ? x.reduce((sum, value) => sum + value, 0) / x.length : 0;
   const variance = x.reduce((sum, value) => sum + (value - mean) * (value - mean), 0) / x.length;
-  return x.map((value, i) => ((value - mean) / Math.sqrt(variance + eps)) * weight[i] + bias[i]);
+  const deviation = Math.sqrt(variance + eps);
+  const condition = 1 + largestOf(x) / deviation;
+  return x.map((value, i) => ({
+    value: ((value - mean) / deviation) * weight[i] + bias[i],
+    size: condition * (1 + Math.abs(weight[i])) + Math.abs(bias[i]),
+  }));
 }
 
 test.each([
@@ -50,16 +50,16 @@ test.each([
         return sandbox.readFloats(output, x.length);
       };
       const expected = new Array<number>(x.length);
+      const sizes = new Array<number>(x.length);
       for (let lane = 0; lane < lanes; lane++) {
         const token = x.filter((_, i) => i % lanes === lane);
-        byDefinition(token, weight, bias, eps, centred).forEach((value, i) => {
+        byDefinition(token, weight, bias, eps, centred).forEach(({ value, size }, i) => {
           expected[i * lanes + lane] = value;
+          sizes[i * lanes + lane] = size;
         });
       }
-      const scale = 1 + largestOf(expected);
-      expectClose(runOn(exact, run), expected, 1e-13, scale);
-      // A single feature is its own mean: what is left is rounding, divided by sqrt(eps).
-      compare(run, (actual, reference) => expectClose(actual, reference, 2e-6, n === 1 ? scale * 2 : scale));
+      expectClose(runOn(exact, run), expected, 1e-14, sizes);
+      compare(run, (actual, reference) => expectClose(actual, reference, 1e-6, sizes));
     }),
     { numRuns: 150 },
   );
