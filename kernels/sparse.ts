@@ -1,48 +1,79 @@
 // Products with a sparse matrix. Indices are u16, values f32, pointers into them u32.
 import { at, multiplyAdd } from "./simd";
 
+// Cache lines that csc_accumulate asks for before it needs them.
+// @ts-ignore: decorator
+@inline
+const LINES_AHEAD: i32 = 64;
+
 /**
  * y += W[:, j] * x[j] for the active columns j only; W in compressed sparse columns. Rows within a column are unique,
  * so that four of them can be in flight at once.
+ *
+ * The columns lie scattered over more memory than the caches hold, and each is too short for the hardware to guess
+ * what comes next: a group of columns is touched, all its misses at once, while the group before it is computed.
  * @param active u16[activeCount], ascending
  */
 export function csc_accumulate(
   y: usize, columnPointers: usize, rowIndices: usize, values: usize, active: usize, activeCount: i32, x: usize,
 ): void {
   const activeEnd = active + (<usize>activeCount << 1);
-  for (; active < activeEnd; active += 2) {
-    const j = <usize>load<u16>(active) << 2;
-    const scalar = load<f32>(x + j);
-    const vector = f32x4.splat(scalar);
-    const first: usize = load<u32>(columnPointers + j);
-    const last: usize = load<u32>(columnPointers + j, 4);
-    let index = rowIndices + (first << 1);
-    let value = values + (first << 2);
-    const end = values + (last << 2);
-    const end4 = values + ((first + ((last - first) & ~3)) << 2);
-    while (value < end4) {
-      const product = f32x4.mul(vector, v128.load(value));
-      const y0 = y + (<usize>load<u16>(index) << 2);
-      const y1 = y + (<usize>load<u16>(index, 2) << 2);
-      const y2 = y + (<usize>load<u16>(index, 4) << 2);
-      const y3 = y + (<usize>load<u16>(index, 6) << 2);
-      const s0 = load<f32>(y0) + f32x4.extract_lane(product, 0);
-      const s1 = load<f32>(y1) + f32x4.extract_lane(product, 1);
-      const s2 = load<f32>(y2) + f32x4.extract_lane(product, 2);
-      const s3 = load<f32>(y3) + f32x4.extract_lane(product, 3);
-      store<f32>(y0, s0);
-      store<f32>(y1, s1);
-      store<f32>(y2, s2);
-      store<f32>(y3, s3);
-      value += 16;
-      index += 8;
+  let touched = active;
+  let unused: i32 = 0;
+  while (active < activeEnd) {
+    const groupEnd = touched == active ? active + 2 : touched;
+    for (let lines = 0; lines < LINES_AHEAD && touched < activeEnd; touched += 2) {
+      const column = columnPointers + (<usize>load<u16>(touched) << 2);
+      const first: usize = load<u32>(column), last: usize = load<u32>(column, 4);
+      for (let p = values + (first << 2), end = values + (last << 2); p < end; p += 64, lines++) unused |= load<i32>(p);
+      for (let p = rowIndices + (first << 1), end = rowIndices + (last << 1); p < end; p += 64, lines++) unused |= load<i32>(p);
+      lines++; // so that empty columns end the group, too
     }
-    while (value < end) {
-      const target = y + (<usize>load<u16>(index) << 2);
-      store<f32>(target, load<f32>(target) + scalar * load<f32>(value));
-      value += 4;
-      index += 2;
-    }
+    for (; active < groupEnd; active += 2) addColumn(y, columnPointers, rowIndices, values, <usize>load<u16>(active) << 2, x);
+  }
+  keepAlive(unused);
+}
+
+// Nobody reads what was touched; without a use the compiler would be free to leave it out.
+// @ts-ignore: decorator
+@inline
+function keepAlive(value: i32): void {
+  if (value == i32.MIN_VALUE + 1) memory.fill(0, 0, 0);
+}
+
+// @ts-ignore: decorator
+@inline
+function addColumn(y: usize, columnPointers: usize, rowIndices: usize, values: usize, j: usize, x: usize): void {
+  const scalar = load<f32>(x + j);
+  const vector = f32x4.splat(scalar);
+  const first: usize = load<u32>(columnPointers + j);
+  const last: usize = load<u32>(columnPointers + j, 4);
+  let index = rowIndices + (first << 1);
+  let value = values + (first << 2);
+  const end = values + (last << 2);
+  const end4 = values + ((first + ((last - first) & ~3)) << 2);
+  while (value < end4) {
+    const product = f32x4.mul(vector, v128.load(value));
+    const y0 = y + (<usize>load<u16>(index) << 2);
+    const y1 = y + (<usize>load<u16>(index, 2) << 2);
+    const y2 = y + (<usize>load<u16>(index, 4) << 2);
+    const y3 = y + (<usize>load<u16>(index, 6) << 2);
+    const s0 = load<f32>(y0) + f32x4.extract_lane(product, 0);
+    const s1 = load<f32>(y1) + f32x4.extract_lane(product, 1);
+    const s2 = load<f32>(y2) + f32x4.extract_lane(product, 2);
+    const s3 = load<f32>(y3) + f32x4.extract_lane(product, 3);
+    store<f32>(y0, s0);
+    store<f32>(y1, s1);
+    store<f32>(y2, s2);
+    store<f32>(y3, s3);
+    value += 16;
+    index += 8;
+  }
+  while (value < end) {
+    const target = y + (<usize>load<u16>(index) << 2);
+    store<f32>(target, load<f32>(target) + scalar * load<f32>(value));
+    value += 4;
+    index += 2;
   }
 }
 
