@@ -1,9 +1,9 @@
 import { SparseLensError } from "../errors.js";
 import { type ByteSource, readJsonObject, readText } from "../io/byte-source.js";
-import { indexName } from "../io/model-files.js";
+import { indexName, shardsOf } from "../io/model-files.js";
 import { openFile, type ResolvedSource } from "../io/source.js";
 import { quote } from "./quote.js";
-import { readSafetensors, readSafetensorsIndex, type SafetensorsFile } from "./safetensors.js";
+import { readSafetensors, type SafetensorsFile } from "./safetensors.js";
 import { layoutVersion, readSparseMatrices } from "./sparse-layout.js";
 import { DenseTensor, GatheredTensor, Scratch, type StoredTensor } from "./stored-tensor.js";
 import { readTorch, TorchTensor } from "./torch-checkpoint.js";
@@ -69,7 +69,8 @@ export async function openCheckpoint(
     const layout = layoutOf(source, config, configSource.name);
     const tensors = new TensorTable(source.description, () => options.signal?.throwIfAborted());
     if (source.weights.endsWith(indexName)) {
-      for (const [shard, names] of await readSafetensorsIndex(await open(source.weights))) {
+      const index = await open(source.weights);
+      for (const [shard, names] of shardsOf(await readJsonObject(index), index.name)) {
         const file = await readSafetensors(await open(shard));
         for (const name of names) {
           if (!file.tensors.has(name))

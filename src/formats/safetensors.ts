@@ -1,6 +1,6 @@
 import { SparseLensError } from "../errors.js";
 import type { ByteSink } from "../io/byte-sink.js";
-import { type ByteSource, readJsonObject } from "../io/byte-source.js";
+import type { ByteSource } from "../io/byte-source.js";
 import { type Dtype, isDtype, sizeOf } from "./dtype.js";
 import { refuseDuplicateKeys } from "./json-keys.js";
 import { quote } from "./quote.js";
@@ -125,30 +125,6 @@ function refuseHoles(
     end = offset + byteLength;
   }
   if (end !== fileSize) throw fail(`${fileSize - end} bytes after the last tensor belong to none.`);
-}
-
-/**
- * The file of each tensor, from a `model.safetensors.index.json`.
- *
- * @returns names of files and, for each, the tensors that it must hold.
- */
-export async function readSafetensorsIndex(source: ByteSource): Promise<Map<string, Set<string>>> {
-  const { weight_map: map } = await readJsonObject(source);
-  if (!isObject(map) || Object.keys(map).length === 0)
-    throw new SparseLensError(`${source.name} has no weight_map.`);
-  const files = new Map<string, Set<string>>();
-  for (const [tensor, file] of Object.entries(map)) {
-    // A name with a slash could point anywhere.
-    if (typeof file !== "string" || !/^[\w.-]+\.safetensors$/.test(file)) {
-      throw new SparseLensError(
-        `${source.name} puts ${quote(tensor)} into ${quote(file)}, which is not the name of a ` +
-          "safetensors file beside it.",
-      );
-    }
-    const names = files.get(file) ?? new Set();
-    files.set(file, names.add(tensor));
-  }
-  return files;
 }
 
 /** A tensor to be written. */

@@ -8,7 +8,7 @@ export class HttpSource implements ByteSource {
   constructor(
     readonly name: string,
     readonly size: number,
-    private readonly fetchFile: typeof fetch = fetch,
+    private readonly headers: Record<string, string> = {},
   ) {}
 
   async read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
@@ -46,7 +46,7 @@ export class HttpSource implements ByteSource {
   private async request(headers: Record<string, string>): Promise<Response> {
     let response: Response;
     try {
-      response = await this.fetchFile(this.name, { headers });
+      response = await fetch(this.name, { headers: { ...this.headers, ...headers } });
     } catch (cause) {
       throw new SparseLensError(`${this.name} cannot be read: ${(cause as Error).message}.`, { cause });
     }

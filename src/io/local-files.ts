@@ -65,8 +65,7 @@ export interface HubFiles {
 
 export interface HubAccess {
   endpoint: string;
-  token?: string;
-  fetch?: typeof fetch;
+  fetch: typeof fetch;
 }
 
 /** @throws SparseLensError in a browser; `what` says what would have needed files. */

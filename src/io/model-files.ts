@@ -57,3 +57,23 @@ function onlyWeightsFile(present: Set<string>, where: string): string {
     `${where} holds several weights files (${candidates.sort().join(", ")}): name the one to use.`,
   );
 }
+
+/** The shards that an index names (`model.safetensors.index.json`), each with the tensors that it must hold. */
+export function shardsOf(index: Record<string, unknown>, where: string): Map<string, Set<string>> {
+  const map = index.weight_map;
+  if (typeof map !== "object" || map === null || Object.keys(map).length === 0) {
+    throw new SparseLensError(`${where} has no weight_map.`);
+  }
+  const shards = new Map<string, Set<string>>();
+  for (const [tensor, file] of Object.entries(map)) {
+    // A name with a slash could point anywhere.
+    if (typeof file !== "string" || !/^[\w.-]+\.safetensors$/.test(file)) {
+      throw new SparseLensError(
+        `${where} puts ${JSON.stringify(tensor)} into a file that is not a safetensors file beside it.`,
+      );
+    }
+    const tensors = shards.get(file) ?? new Set();
+    shards.set(file, tensors.add(tensor));
+  }
+  return shards;
+}

@@ -1,51 +1,76 @@
 import { localFiles } from "#platform";
 import { SparseLensError } from "../errors.js";
-import { BlobSource, type ByteSource } from "./byte-source.js";
-import { HttpSource } from "./http-source.js";
-import { type LocalFiles, requireLocalFiles } from "./local-files.js";
-import { chooseModelFiles, indexName, isWeightsFile, type ModelFiles } from "./model-files.js";
+import { blobModelUrl, resolveBlobModel } from "./blob-store.js";
+import { resolveHub } from "./hub.js";
+import type { LocalFiles } from "./local-files.js";
+import { chooseModelFiles, indexName, isWeightsFile } from "./model-files.js";
+import type { RemoteOptions } from "./remote-options.js";
+import { type FileLocation, openFile, type ResolvedSource } from "./resolved-source.js";
 
-/** Where the bytes of one file are. */
-export type FileLocation = { path: string } | { blob: Blob } | { url: string; size: number };
+export { type FileLocation, openFile, type ResolvedSource };
 
-/** A model whose files have been found (and downloaded, in Node). Can be posted to a worker, which opens it. */
-export interface ResolvedSource {
-  /** For messages: where the model is. */
-  description: string;
-  /** How a bare name was understood; one sentence. */
-  note?: string;
-  /** By base name. */
-  files: Record<string, FileLocation>;
-  /** Names among `files`. */
-  config: ModelFiles["config"];
-  weights: string;
-}
-
-export interface ResolveOptions {
-  signal?: AbortSignal;
-}
-
-/** Opens one file of a resolved source. */
-export async function openFile(name: string, location: FileLocation): Promise<ByteSource> {
-  if ("path" in location) return await requireLocalFiles("Opening a path").open(location.path);
-  if ("blob" in location) return new BlobSource(name, location.blob);
-  return new HttpSource(location.url, location.size);
-}
+export type ResolveOptions = RemoteOptions;
 
 /**
- * Finds the files of a model.
+ * Finds the files of a model, and downloads them where it is remote (in Node, into a cache).
  *
- * @param source a directory, a weights file with its configuration beside it, or picked files
- * @throws SparseLensError saying what is missing
+ * - a directory, or a weights file with its configuration beside it: a local path always wins
+ * - `hf:owner/name`, `hf:owner/name@revision`: a repository of the Hugging Face hub
+ * - `blob:name`: a model of the released blob store; or the URL `https://…/models/<name>` of one laid out like it
+ * - `owner/name` and `name` are taken for the two kinds before, and `note` says so
+ * - picked files: configuration, weights and tokenizer
+ *
+ * @throws SparseLensError saying what is missing, refused or damaged; the signal's reason when aborted
  */
 export async function resolveSource(
   source: string | File | readonly File[],
-  _options: ResolveOptions = {},
+  options: ResolveOptions = {},
 ): Promise<ResolvedSource> {
+  options.signal?.throwIfAborted();
   if (typeof source !== "string") return resolveFiles(source instanceof Blob ? [source] : [...source]);
+  if (source.startsWith("hf:")) return await resolveRepository(source.slice(3), options);
+  if (source.startsWith("blob:"))
+    return { ...(await resolveBlob(source.slice(5), options)), description: source };
+  if (/^https?:/.test(source)) {
+    if (!URL.canParse(source)) throw new SparseLensError(`${source} is not a valid address.`);
+    return await resolveBlobModel(source, options);
+  }
   const local = localFiles ? await resolveLocal(source, localFiles) : null;
-  if (local) return local;
-  throw new SparseLensError(`${source} is not a file or directory here.`);
+  return local ?? (await resolveBareName(source, options));
+}
+
+const repositoryPattern = /^([A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*)(?:@([\w./-]+))?$/;
+
+async function resolveRepository(text: string, options: ResolveOptions): Promise<ResolvedSource> {
+  const [, repository, revision] = repositoryPattern.exec(text) ?? [];
+  if (!repository)
+    throw new SparseLensError(`hf:${text} is not of the form hf:owner/name or hf:owner/name@revision.`);
+  return await resolveHub(repository, revision ? { ...options, revision } : options);
+}
+
+function resolveBlob(name: string, options: ResolveOptions): Promise<ResolvedSource> {
+  return resolveBlobModel(blobModelUrl(name), options);
+}
+
+/** What is neither a path nor marked as remote. */
+async function resolveBareName(source: string, options: ResolveOptions): Promise<ResolvedSource> {
+  const missing = `${source} is not a file or directory here`;
+  const isName = /^[A-Za-z0-9][\w.-]*$/.test(source);
+  if (isWeightsFile(source) || !(isName || repositoryPattern.test(source))) {
+    throw new SparseLensError(
+      `${missing}. A model is a directory, a weights file (.safetensors, .pt), hf:owner/name, or blob:name.`,
+    );
+  }
+  const prefixed = `${isName ? "blob" : "hf"}:${source}`;
+  const note = `${missing}: taking it for ${prefixed}.`;
+  try {
+    return { ...(await resolveSource(prefixed, options)), note };
+  } catch (error) {
+    if (!(error instanceof SparseLensError)) throw error;
+    throw new SparseLensError(`${missing}, and as ${prefixed} it cannot be had: ${error.message}`, {
+      cause: error,
+    });
+  }
 }
 
 function resolveFiles(picked: File[]): ResolvedSource {

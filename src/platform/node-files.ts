@@ -152,23 +152,22 @@ export const localFiles: LocalFiles | null = {
     async folderName(repository) {
       return (await hubPackage()).getRepoFolderName({ type: "model", name: repository });
     },
-    async commitOf(repository, revision, { endpoint, token, fetch }) {
+    async commitOf(repository, revision, { endpoint, fetch }) {
       const { modelInfo } = await hubPackage();
       const info = await modelInfo({
         name: repository,
         revision,
         additionalFields: ["sha"],
         hubUrl: endpoint,
-        accessToken: token,
         fetch,
       });
       return info.sha;
     },
-    async listFiles(repository, revision, { endpoint, token, fetch }) {
+    async listFiles(repository, revision, { endpoint, fetch }) {
       const { listFiles } = await hubPackage();
       const files: HubFile[] = [];
       const repo = { type: "model" as const, name: repository };
-      for await (const entry of listFiles({ repo, revision, hubUrl: endpoint, accessToken: token, fetch })) {
+      for await (const entry of listFiles({ repo, revision, hubUrl: endpoint, fetch })) {
         if (entry.type !== "file") continue;
         files.push({ path: entry.path, size: entry.size, sha256: entry.lfs?.oid, oid: entry.oid });
       }
