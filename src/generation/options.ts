@@ -20,8 +20,8 @@ export interface GenerationOptions {
   seed?: number;
   /** Stop after the token that completes one of these; the text includes them. */
   stop?: string | readonly string[];
-  /** Stop after any of these tokens; the tokenizer's end of text unless given, `[]` to go on beyond it. */
-  stopTokens?: number | readonly number[];
+  /** Tokens to stop after; the tokenizer's end of text unless given, `[]` to go on beyond it. */
+  endOfText?: number | readonly number[];
   /**
    * Beyond the model's longest sequence: continue from the latest tokens that fit (`crop`, as the released code does; the
    * window is computed anew for each token), or end there (`stop`). `crop` unless given.
@@ -30,7 +30,7 @@ export interface GenerationOptions {
 }
 
 /** Options with every value present and checked. A plain object that can be posted to a worker. */
-export interface NormalizedGenerationOptions {
+export interface GenerationSettings {
   readonly maxNewTokens: number;
   readonly doSample: boolean;
   readonly temperature: number;
@@ -40,16 +40,16 @@ export interface NormalizedGenerationOptions {
   readonly repetitionPenalty: number;
   readonly seed: number;
   readonly stop: readonly string[];
-  readonly stopTokens: readonly number[];
+  readonly endOfText: readonly number[];
   readonly overflow: "crop" | "stop";
 }
 
 /** What the defaults and limits of some options depend on. */
 export interface GenerationContext {
-  /** Size of the model's vocabulary. */
-  readonly vocabularySize: number;
   /** The tokenizer's end of text, if there is a tokenizer and it has one. */
   readonly endOfText?: number;
+  /** Size of the model's vocabulary, to check `endOfText` against. */
+  readonly vocabularySize?: number;
 }
 
 const DEFAULTS = {
@@ -64,13 +64,17 @@ const DEFAULTS = {
   overflow: "crop",
 } as const;
 
-const NAMES = [...Object.keys(DEFAULTS), "stop", "stopTokens"];
+const NAMES = [...Object.keys(DEFAULTS), "stop", "endOfText"];
+
+/** Options of the same calls that are not about the choice of tokens: left to their owners. */
+const OTHER_NAMES = ["record", "interventions", "signal"];
 
 /** Options that act on random draws only. */
 const SAMPLING = ["temperature", "topK", "topP", "minP"] as const;
 
 /**
- * Fills in and checks options. An option that is `undefined` is not given.
+ * Fills in and checks options. An option that is `undefined` is not given; `record`, `interventions` and `signal`, which
+ * travel with these options, are left aside.
  *
  * Options of sampling without `doSample` are an error, since they would have no effect; with an explicit
  * `doSample: false` they are accepted, so that one switch turns sampling off.
@@ -80,12 +84,13 @@ const SAMPLING = ["temperature", "topK", "topP", "minP"] as const;
 export function normalizeGenerationOptions(
   options: GenerationOptions,
   context: GenerationContext,
-): NormalizedGenerationOptions {
+): GenerationSettings {
   const given = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as GenerationOptions;
   for (const name of Object.keys(given)) {
-    if (!NAMES.includes(name)) fail(`unknown generation option ${name}; known are ${NAMES.join(", ")}.`);
+    if (!NAMES.includes(name) && !OTHER_NAMES.includes(name))
+      fail(`unknown generation option ${name}; known are ${NAMES.join(", ")}.`);
   }
   const filled = { ...DEFAULTS, ...given };
   boolean("doSample", filled.doSample);
@@ -116,7 +121,7 @@ export function normalizeGenerationOptions(
     repetitionPenalty: filled.repetitionPenalty,
     seed: filled.seed,
     stop: stopStrings(given.stop),
-    stopTokens: stopTokens(given.stopTokens, context),
+    endOfText: endOfText(given.endOfText, context),
     overflow: filled.overflow,
   };
 }
@@ -130,14 +135,16 @@ function stopStrings(stop: GenerationOptions["stop"]): string[] {
   return [...new Set(strings)];
 }
 
-function stopTokens(tokens: GenerationOptions["stopTokens"], context: GenerationContext): number[] {
-  const { vocabularySize, endOfText } = context;
-  if (tokens === undefined) return endOfText === undefined ? [] : [endOfText];
+function endOfText(tokens: GenerationOptions["endOfText"], context: GenerationContext): number[] {
+  if (tokens === undefined) return context.endOfText === undefined ? [] : [context.endOfText];
   const list = typeof tokens === "number" ? [tokens] : tokens;
-  if (!Array.isArray(list)) fail(`stopTokens must be a token id or a list of them, not ${show(tokens)}.`);
+  if (!Array.isArray(list)) fail(`endOfText must be a token id or a list of them, not ${show(tokens)}.`);
+  const size = context.vocabularySize ?? Number.POSITIVE_INFINITY;
   for (const token of list) {
-    if (!Number.isInteger(token) || token < 0 || token >= vocabularySize) {
-      fail(`stopTokens must hold token ids from 0 to ${vocabularySize - 1}, not ${show(token)}.`);
+    if (!Number.isInteger(token) || token < 0 || token >= size) {
+      fail(
+        `endOfText must hold token ids${size < Infinity ? ` from 0 to ${size - 1}` : ""}, not ${show(token)}.`,
+      );
     }
   }
   return [...new Set(list)];

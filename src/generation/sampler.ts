@@ -1,9 +1,9 @@
 import { SparseLensError } from "../errors.js";
-import type { NormalizedGenerationOptions } from "./options.js";
+import type { GenerationSettings } from "./options.js";
 import { Random } from "./random.js";
 
-export type SamplingOptions = Pick<
-  NormalizedGenerationOptions,
+export type SamplingSettings = Pick<
+  GenerationSettings,
   "doSample" | "temperature" | "topK" | "topP" | "minP" | "repetitionPenalty" | "seed"
 >;
 
@@ -26,41 +26,22 @@ export interface Distribution {
  */
 export class Sampler {
   private readonly random: Random;
-  private readonly scores: Float32Array;
+  /** Tokens that the repetition penalty concerns. */
+  private readonly seen: Set<number>;
+  // Allocated with the first logits, and used for all that follow.
+  private scores = new Float32Array(0);
   /** Survivors of the filters; ascending by id, except while top-p has them in a heap. */
-  private readonly survivors: Uint32Array;
-  private readonly weights: Float64Array;
-  private readonly largest: Float32Array;
-  private readonly isSeen: Uint8Array;
-  private readonly seen: number[] = [];
+  private survivors = new Uint32Array(0);
+  private weights = new Float64Array(0);
+  private largest = new Float32Array(0);
 
+  /** @param prompt The tokens before the first one to choose: the repetition penalty counts them. */
   constructor(
-    private readonly options: SamplingOptions,
-    private readonly vocabularySize: number,
+    private readonly settings: SamplingSettings,
+    prompt: Iterable<number> = [],
   ) {
-    this.random = new Random(options.seed);
-    this.scores = new Float32Array(vocabularySize);
-    this.survivors = new Uint32Array(options.doSample ? vocabularySize : 0);
-    this.weights = new Float64Array(options.doSample ? vocabularySize : 0);
-    this.largest = new Float32Array(options.doSample ? Math.min(options.topK, vocabularySize) : 0);
-    this.isSeen = new Uint8Array(vocabularySize);
-  }
-
-  /**
-   * Tells the sampler of tokens that it did not choose itself, which the repetition penalty counts: the prompt.
-   * @throws SparseLensError for a token outside the vocabulary.
-   */
-  accept(tokens: Iterable<number>): void {
-    for (const token of tokens) {
-      if (!(token >= 0 && token < this.vocabularySize)) {
-        throw new SparseLensError(
-          `Token ${token} is outside the model's vocabulary of ${this.vocabularySize} tokens.`,
-        );
-      }
-      if (this.isSeen[token]) continue;
-      this.isSeen[token] = 1;
-      this.seen.push(token);
-    }
+    this.random = new Random(settings.seed);
+    this.seen = new Set(prompt);
   }
 
   /**
@@ -68,25 +49,22 @@ export class Sampler {
    * @param logits One per token of the vocabulary; not changed.
    * @throws SparseLensError when the logits hold NaN, or leave no token to choose.
    */
-  sample(logits: Float32Array): number {
+  next(logits: Float32Array): number {
     this.prepare(logits);
-    let token = this.argmax();
-    if (this.options.doSample) {
-      const count = this.filter(token);
-      token = this.draw(count);
-    }
-    this.accept([token]);
+    const best = this.argmax();
+    const token = this.settings.doSample ? this.draw(this.filter(best)) : best;
+    this.seen.add(token);
     return token;
   }
 
   /**
-   * What {@link sample} would draw from; a single token without `doSample`. Leaves the state as it is.
-   * @throws SparseLensError as {@link sample} does.
+   * What {@link next} would draw from; a single token without `doSample`. Leaves the state as it is.
+   * @throws SparseLensError as {@link next} does.
    */
   distribution(logits: Float32Array): Distribution {
     this.prepare(logits);
     const best = this.argmax();
-    if (!this.options.doSample) return { tokens: Uint32Array.of(best), probabilities: Float64Array.of(1) };
+    if (!this.settings.doSample) return { tokens: Uint32Array.of(best), probabilities: Float64Array.of(1) };
     const count = this.filter(best);
     const total = this.weigh(count);
     return {
@@ -97,21 +75,32 @@ export class Sampler {
 
   /** Copies the logits to the scores with the repetition penalty, and, when sampling, the temperature. */
   private prepare(logits: Float32Array): void {
-    const { scores, options } = this;
-    if (logits.length !== scores.length) {
-      throw new SparseLensError(`Expected ${scores.length} logits, got ${logits.length}.`);
-    }
+    if (logits.length !== this.scores.length) this.reserve(logits.length);
+    const { scores, settings } = this;
     scores.set(logits);
-    if (options.repetitionPenalty !== 1) {
-      const penalty = Math.fround(options.repetitionPenalty);
+    if (settings.repetitionPenalty !== 1) {
+      const penalty = Math.fround(settings.repetitionPenalty);
       for (const token of this.seen) {
+        if (!(token < scores.length)) {
+          throw new SparseLensError(
+            `The prompt's token ${token} is not among the model's ${scores.length} tokens.`,
+          );
+        }
         scores[token] = scores[token] < 0 ? scores[token] * penalty : scores[token] / penalty;
       }
     }
-    if (options.doSample && options.temperature !== 1) {
-      const temperature = Math.fround(options.temperature);
+    if (settings.doSample && settings.temperature !== 1) {
+      const temperature = Math.fround(settings.temperature);
       for (let token = 0; token < scores.length; token++) scores[token] /= temperature;
     }
+  }
+
+  private reserve(vocabularySize: number): void {
+    this.scores = new Float32Array(vocabularySize);
+    if (!this.settings.doSample) return;
+    this.survivors = new Uint32Array(vocabularySize);
+    this.weights = new Float64Array(vocabularySize);
+    this.largest = new Float32Array(Math.min(this.settings.topK, vocabularySize));
   }
 
   private argmax(): number {
@@ -123,13 +112,13 @@ export class Sampler {
       if (score > bestScore) {
         best = token;
         bestScore = score;
-      } else if (score !== score) {
+      } else if (Number.isNaN(score)) {
         throw new SparseLensError(
           `The logit of token ${token} is NaN. The model's weights or an intervention are at fault.`,
         );
       }
     }
-    if (best < 0 || (this.options.doSample && bestScore === Number.POSITIVE_INFINITY)) {
+    if (best < 0 || (this.settings.doSample && bestScore === Number.POSITIVE_INFINITY)) {
       throw new SparseLensError(
         `No token can be chosen: ${best < 0 ? "all logits are -Infinity" : `the logit of token ${best} is Infinity`}.`,
       );
@@ -139,20 +128,20 @@ export class Sampler {
 
   /** Fills `survivors` with the tokens that pass top-k, top-p and min-p; returns their number. */
   private filter(best: number): number {
-    const { scores, survivors, options } = this;
-    const floor = options.topK > 0 ? this.kthLargest() : Number.NEGATIVE_INFINITY;
+    const { scores, survivors, settings } = this;
+    const floor = settings.topK > 0 ? this.kthLargest() : Number.NEGATIVE_INFINITY;
     let count = 0;
     for (let token = 0; token < scores.length; token++) {
       // Tokens without any probability are none of the survivors.
       if (scores[token] >= floor && scores[token] > Number.NEGATIVE_INFINITY) survivors[count++] = token;
     }
-    if (options.topP < 1) count = this.keepTopP(count, scores[best]);
-    if (options.minP > 0) {
+    if (settings.topP < 1) count = this.keepTopP(count, scores[best]);
+    if (settings.minP > 0) {
       const kept = count;
       count = 0;
       for (let index = 0; index < kept; index++) {
         const token = survivors[index];
-        if (Math.exp(scores[token] - scores[best]) >= options.minP) survivors[count++] = token;
+        if (Math.exp(scores[token] - scores[best]) >= settings.minP) survivors[count++] = token;
       }
     }
     return count;
@@ -193,10 +182,10 @@ export class Sampler {
    * others. Takes them from a heap one by one, so that a peaked distribution over a large vocabulary is not sorted.
    */
   private keepTopP(count: number, bestScore: number): number {
-    const { scores, survivors, options } = this;
+    const { scores, survivors, settings } = this;
     let rest = 0;
     for (let index = 0; index < count; index++) rest += Math.exp(scores[survivors[index]] - bestScore);
-    const allowed = rest * (1 - options.topP);
+    const allowed = rest * (1 - settings.topP);
     for (let index = (count >> 1) - 1; index >= 0; index--) this.siftSurvivors(index, count);
     let size = count;
     do {

@@ -1,11 +1,13 @@
-/** The bytes that a token stands for: `Tokenizer.tokenBytes`. */
-export type TokenBytes = (token: number) => Uint8Array;
+/** What a stream asks of a tokenizer: the bytes that a token stands for. */
+export interface TokenBytes {
+  tokenBytes(token: number, options?: { skipSpecialTokens?: boolean }): Uint8Array;
+}
 
 export interface TextStreamOptions {
-  /** Strings to look for. */
-  stop?: readonly string[];
   /** Text before the first token, in which a stop string may begin: the prompt. */
   context?: string;
+  /** Leave out special tokens (false unless given). */
+  skipSpecialTokens?: boolean;
 }
 
 /**
@@ -18,33 +20,33 @@ export interface TextStreamOptions {
  */
 export class TextStream {
   private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  private readonly stop: readonly string[];
   private readonly tailLength: number;
   /** The latest text: what a stop string that is not complete yet may have begun in. */
   private tail: string;
   private found: string | undefined;
 
+  /** @param stop Strings to look for. */
   constructor(
-    private readonly tokenBytes: TokenBytes,
-    options: TextStreamOptions = {},
+    private readonly tokenizer: TokenBytes,
+    private readonly stop: readonly string[] = [],
+    private readonly options: TextStreamOptions = {},
   ) {
-    this.stop = options.stop ?? [];
     this.tailLength = Math.max(0, ...this.stop.map((text) => text.length - 1));
     this.tail = this.lastOf(options.context ?? "");
   }
 
   /** The stop string that was completed first, if one was. */
-  get stoppedBy(): string | undefined {
+  get stopped(): string | undefined {
     return this.found;
   }
 
   /** Takes a token; returns the text that it completes, possibly none. */
   push(token: number): string {
-    return this.take(this.decoder.decode(this.tokenBytes(token), { stream: true }));
+    return this.take(this.decoder.decode(this.tokenizer.tokenBytes(token, this.options), { stream: true }));
   }
 
-  /** Ends the text; returns what was waiting. The stream can then not be used further. */
-  end(): string {
+  /** Ends the text; returns what was waiting. */
+  flush(): string {
     return this.take(this.decoder.decode());
   }
 
