@@ -1,8 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "tsdown";
 
+/** `#platform` is src/platform/node.ts or browser.ts. */
 const platform = (name: string) => ({
-  "#platform": fileURLToPath(new URL(`./src/platform/${name}.ts`, import.meta.url)),
+  name: "platform",
+  resolveId: (id: string) =>
+    id === "#platform" ? fileURLToPath(new URL(`./src/platform/${name}.ts`, import.meta.url)) : null,
 });
 
 const common = {
@@ -21,7 +24,7 @@ export default defineConfig([
     entry: { index: "src/index.ts", worker: "src/runtime/worker.ts", cli: "src/cli/index.ts" },
     outDir: "dist/node",
     platform: "node",
-    alias: platform("node"),
+    plugins: [platform("node")],
     dts: { entry: "src/index.ts" },
   },
   {
@@ -30,8 +33,8 @@ export default defineConfig([
     entry: { index: "src/index.ts", worker: "src/runtime/worker.ts" },
     outDir: "dist/browser",
     platform: "browser",
-    alias: platform("browser"),
-    noExternal: /.*/,
+    plugins: [platform("browser")],
+    deps: { alwaysBundle: [/.*/] },
     dts: { entry: "src/index.ts" },
   },
 ]);

@@ -43,7 +43,7 @@ export interface ForwardOutput<T> {
 export interface GenerateOptions extends GenerationOptions, HookOptions {}
 
 export interface GenerateOutput {
-  /** The new text. */
+  /** The new text, without special tokens. */
   readonly text: string;
   /** The new tokens. */
   readonly tokens: number[];
@@ -198,12 +198,20 @@ export class Model {
     options: GenerateOptions,
   ): AsyncGenerator<string, GenerateOutput, void> {
     const promptTokens = this.#promptTokens(prompt);
-    const settings = normalizeGenerationOptions(options, { endOfText: this.tokenizer?.endOfText });
+    const settings = normalizeGenerationOptions(options, {
+      endOfText: this.tokenizer?.endOfText,
+      vocabularySize: this.config.vocab_size,
+    });
     const { plan, functions } = planHooks(this.description.hookPoints, options.record, options.interventions);
     if (settings.stop.length > 0 && !this.tokenizer) {
       throw new SparseLensError("stop: stop strings need a tokenizer, and this model came without one.");
     }
-    const text = this.tokenizer ? new TextStream(this.tokenizer, settings.stop) : null;
+    const text =
+      this.tokenizer &&
+      new TextStream(this.tokenizer, settings.stop, {
+        context: this.tokenizer.decode(promptTokens),
+        skipSpecialTokens: true,
+      });
     const controller = new AbortController();
     const abort = () => controller.abort(options.signal?.reason);
     options.signal?.addEventListener("abort", abort);

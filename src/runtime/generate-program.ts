@@ -78,8 +78,8 @@ export function* generateProgram(
     return true;
   };
 
-  let over = settings.maxNewTokens === 0;
-  if (!over && sequence.length <= config.block_size) {
+  let over = false;
+  if (sequence.length <= config.block_size) {
     const arena = new Arena(start, thread.memory.floatBytes);
     const d_heads = config.n_head * config.d_head;
     const capacity = Math.min(config.block_size, sequence.length + settings.maxNewTokens);
