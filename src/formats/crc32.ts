@@ -25,17 +25,21 @@ export function crc32(bytes: Uint8Array, previous = 0): number {
   const { length } = bytes;
   let crc = ~previous;
   let i = 0;
-  for (; i + 8 <= length; i += 8) {
-    crc ^= bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24);
+  for (; i < length && (bytes.byteOffset + i) % 4; i++) crc = t0[(crc ^ bytes[i]) & 255] ^ (crc >>> 8);
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + i, (length - i) >>> 2);
+  const pairs = words.length - (words.length % 2);
+  for (let w = 0; w < pairs; w += 2, i += 8) {
+    const low = crc ^ words[w];
+    const high = words[w + 1];
     crc =
-      t7[crc & 255] ^
-      t6[(crc >>> 8) & 255] ^
-      t5[(crc >>> 16) & 255] ^
-      t4[crc >>> 24] ^
-      t3[bytes[i + 4]] ^
-      t2[bytes[i + 5]] ^
-      t1[bytes[i + 6]] ^
-      t0[bytes[i + 7]];
+      t7[low & 255] ^
+      t6[(low >>> 8) & 255] ^
+      t5[(low >>> 16) & 255] ^
+      t4[low >>> 24] ^
+      t3[high & 255] ^
+      t2[(high >>> 8) & 255] ^
+      t1[(high >>> 16) & 255] ^
+      t0[high >>> 24];
   }
   for (; i < length; i++) crc = t0[(crc ^ bytes[i]) & 255] ^ (crc >>> 8);
   return ~crc >>> 0;

@@ -81,7 +81,7 @@ export function bfloat16Values(): Float32Array {
 
 /** The same bytes at an address that a typed array of this element size may start at. */
 export function aligned(bytes: Uint8Array, elementSize: number): Uint8Array {
-  return bytes.byteOffset % elementSize === 0 ? bytes : bytes.slice();
+  return bytes.byteOffset % elementSize === 0 ? bytes : new Uint8Array(bytes);
 }
 
 /** Little-endian elements as float32 (float64 and integers are rounded). The result may be a view of `bytes`. */

@@ -328,7 +328,7 @@ class Unpickler<T extends object> {
   private slice(length: number): Uint8Array {
     this.spend(containerCost);
     const start = this.take(length);
-    return this.bytes.slice(start, start + length);
+    return new Uint8Array(this.bytes.subarray(start, start + length));
   }
 
   private text(length: number): string {
@@ -449,8 +449,14 @@ class Unpickler<T extends object> {
           this.spend(mapCost + 16 * items.length);
           return new Set(items);
         };
+      case "builtins.bytes":
+      case "__builtin__.bytes":
+        return (args) => {
+          if (args.length) this.fail("it makes bytes in an unknown way");
+          return new Uint8Array(0);
+        };
       case "_codecs.encode":
-        // How protocol 2 writes bytes.
+        // How protocol 2 writes bytes (none: a call of bytes()).
         return ([text, encoding]) => {
           if (typeof text !== "string" || encoding !== "latin1")
             this.fail("it encodes text in an unknown way");
@@ -478,5 +484,7 @@ const containerNames = [
   "builtins.frozenset",
   "__builtin__.set",
   "__builtin__.frozenset",
+  "builtins.bytes",
+  "__builtin__.bytes",
   "_codecs.encode",
 ];

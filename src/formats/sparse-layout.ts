@@ -153,7 +153,7 @@ class SparseStoredTensor implements StoredTensor {
   /** Bytes that are the caller's alone and aligned to their elements. */
   private async bytes(entry: SafetensorsEntry): Promise<Uint8Array> {
     const bytes = await this.file.source.read(entry.offset, entry.byteLength);
-    return bytes.byteLength === bytes.buffer.byteLength ? aligned(bytes, 8) : bytes.slice();
+    return bytes.byteLength === bytes.buffer.byteLength ? aligned(bytes, 8) : new Uint8Array(bytes);
   }
 }
 

@@ -11,7 +11,7 @@ export class MemorySink implements ByteSink {
   private length = 0;
 
   async write(bytes: Uint8Array): Promise<void> {
-    this.pieces.push(bytes.slice());
+    this.pieces.push(new Uint8Array(bytes));
     this.length += bytes.byteLength;
   }
 

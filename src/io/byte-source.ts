@@ -35,11 +35,15 @@ export function truncated(name: string, offset: number, length: number, size: nu
 export class MemorySource implements ByteSource {
   readonly size: number;
 
+  private readonly bytes: Uint8Array;
+
   constructor(
     readonly name: string,
-    private readonly bytes: Uint8Array,
+    bytes: Uint8Array,
   ) {
     this.size = bytes.byteLength;
+    // Not a subclass: Node's Buffer has a `slice` that does not copy.
+    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   async read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
