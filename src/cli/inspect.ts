@@ -1,0 +1,79 @@
+import { SparseLensError } from "../errors.js";
+import type { Checkpoint, StoredTensor } from "../formats/checkpoint.js";
+import { elementCount } from "../formats/stored-tensor.js";
+import { type ModelConfig, parseConfig, RELEASED_KEYS } from "../model/config.js";
+import { checkTensors } from "../model/weights.js";
+
+export interface TensorReport {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  readonly storedAs: "dense" | "sparse";
+  readonly nonzeros: number;
+  /** Fraction of its elements that are not zero. */
+  readonly density: number;
+  /** Why it does not count as parameters. */
+  readonly note?: "tied" | "mask";
+}
+
+export interface CheckpointReport {
+  readonly tensors: readonly TensorReport[];
+  /** Elements of all tensors, those of a tied pair once. */
+  readonly parameters: number;
+  readonly nonzeros: number;
+}
+
+/** Counts the nonzeros of every tensor, one after the other. */
+export async function inspectTensors(
+  { tensors, config }: Checkpoint,
+  onTensor: (done: number, total: number) => void = () => {},
+): Promise<CheckpointReport> {
+  const reports: TensorReport[] = [];
+  for (const tensor of tensors.values()) {
+    onTensor(reports.length, tensors.size);
+    const { name, shape, dtype, storedAs } = tensor;
+    const nonzeros = await countNonzeros(tensor);
+    const density = nonzeros / Math.max(1, elementCount(shape));
+    const isTied =
+      name === "lm_head.weight" && config.tied_unembed !== false && tensors.has("transformer.wte.weight");
+    const note = isTied ? "tied" : /\.attn\.bias$/.test(name) ? "mask" : undefined;
+    reports.push({ name, shape, dtype, storedAs, nonzeros, density, ...(note && { note }) });
+  }
+  const counted = reports.filter(({ note }) => note === undefined);
+  return {
+    tensors: reports,
+    parameters: counted.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+    nonzeros: counted.reduce((sum, { nonzeros }) => sum + nonzeros, 0),
+  };
+}
+
+async function countNonzeros(tensor: StoredTensor): Promise<number> {
+  if (tensor.shape.length === 2) return (await tensor.readSparse()).values.length;
+  return (await tensor.readDense()).reduce((count, value) => (value === 0 ? count : count + 1), 0);
+}
+
+/** The configuration with its defaults, or the sentence that says why it cannot be run. */
+export function readArchitecture(
+  checkpoint: Checkpoint,
+): { config: ModelConfig; problem: null } | { config: null; problem: string } {
+  try {
+    const config = parseConfig(checkpoint.config, checkpoint.configFile);
+    checkTensors(config, checkpoint.tensors, checkpoint.location);
+    return { config, problem: null };
+  } catch (error) {
+    if (error instanceof SparseLensError) return { config: null, problem: error.message };
+    throw error;
+  }
+}
+
+/** Written around the architecture by transformers and by this package. */
+const WRAPPER_KEYS = [
+  ...["model_type", "format_version", "architectures", "auto_map", "torch_dtype", "dtype"],
+  ...["transformers_version", "bos_token_id", "eos_token_id", "pad_token_id"],
+];
+
+/** What a configuration holds beyond the keys that the released code knows. */
+export function unusualKeys(config: Record<string, unknown>): Record<string, unknown> {
+  const usual = new Set<string>([...RELEASED_KEYS, ...WRAPPER_KEYS]);
+  return Object.fromEntries(Object.entries(config).filter(([key]) => !usual.has(key)));
+}

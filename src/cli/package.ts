@@ -1,0 +1,10 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+// From dist/node as from src/cli.
+const root = new URL("../../", import.meta.url);
+
+export const version: string = JSON.parse(readFileSync(new URL("package.json", root), "utf8")).version;
+
+/** The model that comes with the package. */
+export const embeddedModel = fileURLToPath(new URL("models/default", root));

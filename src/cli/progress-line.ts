@@ -1,0 +1,31 @@
+import { formatBytes } from "./format.js";
+
+/** A line on stderr that is written over again and again, and leaves nothing behind. Nothing is shown off a terminal. */
+export class ProgressLine {
+  readonly #enabled: boolean;
+  // What is done sooner needs no progress.
+  #next = performance.now() + 200;
+  #shown = false;
+
+  constructor(enabled: boolean) {
+    this.#enabled = enabled && process.stderr.isTTY === true;
+  }
+
+  show(text: string): void {
+    const now = performance.now();
+    if (!this.#enabled || now < this.#next) return;
+    this.#next = now + 100;
+    this.#shown = true;
+    process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns || 80) - 1)}`);
+  }
+
+  bytes(action: string, file: string, loaded: number, total: number): void {
+    const share = total > 0 ? ` of ${formatBytes(total)} (${Math.floor((100 * loaded) / total)} %)` : "";
+    this.show(`${action} ${file}: ${formatBytes(loaded)}${share}`);
+  }
+
+  clear(): void {
+    if (this.#shown) process.stderr.write("\r\x1b[K");
+    this.#shown = false;
+  }
+}
