@@ -1,6 +1,6 @@
 // Causal attention over panels ([feature][32 tokens]); head h owns the features h * dHead … (h + 1) * dHead - 1.
 // A sequence begins at a token that is a multiple of 8, so eight of its queries always lie side by side in one panel.
-import { at, exp4, maxLanes, multiplyAdd, sumLanes } from "./simd";
+import { at, exp4, larger, maxLanes, multiplyAdd, sumLanes } from "./simd";
 
 /** Address of feature `feature` of token `token` in panels of `width` features. */
 // @ts-ignore: decorator
@@ -67,16 +67,16 @@ export function attention_panel(
         v128.store(p, c1, 80);
         v128.store(p, d0, 96);
         v128.store(p, d1, 112);
-        m0 = f32x4.max(m0, f32x4.max(f32x4.max(a0, b0), f32x4.max(c0, d0)));
-        m1 = f32x4.max(m1, f32x4.max(f32x4.max(a1, b1), f32x4.max(c1, d1)));
+        m0 = larger(m0, larger(larger(a0, b0), larger(c0, d0)));
+        m1 = larger(m1, larger(larger(a1, b1), larger(c1, d1)));
       }
       m0 = f32x4.mul(m0, scales);
       m1 = f32x4.mul(m1, scales);
       let z0 = f32x4.splat(0), z1 = z0;
       if (sinks) {
         const sink = v128.load_splat<u32>(at(sinks, h));
-        m0 = f32x4.max(m0, sink);
-        m1 = f32x4.max(m1, sink);
+        m0 = larger(m0, sink);
+        m1 = larger(m1, sink);
         z0 = exp4(f32x4.sub(sink, m0));
         z1 = exp4(f32x4.sub(sink, m1));
       }
@@ -186,7 +186,7 @@ export function attention_decode(
     }
     for (let s = length; s < padded; s++) store<f32>(at(scratch, s), -1e30);
     let largest4 = f32x4.splat(-1e30);
-    for (let s = 0; s < padded; s += 4) largest4 = f32x4.max(largest4, v128.load(at(scratch, s)));
+    for (let s = 0; s < padded; s += 4) largest4 = larger(largest4, v128.load(at(scratch, s)));
     let largest = maxLanes(largest4) * scale;
     let total: f32 = 0;
     if (sinks) {

@@ -8,6 +8,7 @@ import { describe, type ModelDescription } from "./model/description.js";
 import { type HookFunction, type HookPattern, type Interventions, planHooks } from "./model/hooks.js";
 import type { ModelWeights } from "./model/weights.js";
 import type { GenerateResult } from "./runtime/generate-program.js";
+import type { Measurement } from "./runtime/measure-program.js";
 import type { LoadedModel } from "./runtime/protocol.js";
 import type { ThreadPool } from "./runtime/thread-pool.js";
 import type { Tensor } from "./tensor.js";
@@ -182,6 +183,11 @@ export class Model {
     options: GenerateOptions = {},
   ): AsyncGenerator<string, GenerateOutput, void> {
     return yield* this.#start(prompt, options);
+  }
+
+  /** The memory's bandwidth, what a token touches of it, and where time went: for benchmarks. */
+  async measure(): Promise<Measurement> {
+    return (await this.#pool.call({ type: "measure" }, {})) as Measurement;
   }
 
   /** Ends the threads and frees the memory. Calls that wait are rejected. */

@@ -50,14 +50,16 @@ export function syntheticCheckpoint({ density, ...shape }: SyntheticShape, seed 
       if (kind === "zeros") return randomMatrix(shape[0], shape[1], 0, random);
       return randomMatrix(shape[0], shape[1], name === "bigram_table" ? 1 : density, random);
     };
+    const readDense = async () => {
+      if (kind === "ones") return new Float32Array(size).fill(1);
+      if (shape.length === 1 || kind === "zeros") return new Float32Array(size);
+      return toDense(sparse());
+    };
     tensors.set(name, {
-      ...{ name, shape: [...shape], dtype: "F32" },
+      ...{ name, shape: [...shape], dtype: "F32", storedAs: shape.length === 2 ? "sparse" : "dense" },
+      readDense,
       readSparse: async () => sparse(),
-      readDense: async () => {
-        if (kind === "ones") return new Float32Array(size).fill(1);
-        if (shape.length === 1 || kind === "zeros") return new Float32Array(size);
-        return toDense(sparse());
-      },
+      readBytes: async () => new Uint8Array((await readDense()).buffer),
     });
   });
   return {

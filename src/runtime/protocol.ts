@@ -5,10 +5,11 @@ import type { ResolvedSource } from "../io/source.js";
 import type { ModelWeights } from "../model/weights.js";
 import type { ForwardCall } from "./forward-program.js";
 import type { GenerateCall, GenerateResult } from "./generate-program.js";
+import type { MeasureCall, Measurement } from "./measure-program.js";
 
 /** What runs in the threads. */
-export type Call = ForwardCall | GenerateCall;
-export type CallResult = BatchResult | GenerateResult;
+export type Call = ForwardCall | GenerateCall | MeasureCall;
+export type CallResult = BatchResult | GenerateResult | Measurement;
 
 /** A model in the engine's memory, and where free memory begins. */
 export interface LoadedModel {
@@ -24,6 +25,8 @@ export type ToThread =
       count: number;
       kernels: CompiledKernels;
       floatBytes: 4 | 8;
+      /** Measure the time spent in each kernel. */
+      profile: boolean;
       /** Absent: the thread makes its own, which is not shared. */
       memory?: WebAssembly.Memory;
     }

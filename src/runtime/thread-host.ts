@@ -1,4 +1,5 @@
 import { instantiateKernels } from "../engine/kernels.js";
+import { profiled } from "../engine/profile.js";
 import { Arena, EngineMemory } from "../engine/memory.js";
 import type { HookReply, HookRequest } from "../engine/operations.js";
 import { requestAbort, resetControl, Stopped, Thread } from "../engine/thread.js";
@@ -9,6 +10,7 @@ import { parseConfig } from "../model/config.js";
 import { placeModel } from "../model/weights.js";
 import { forwardProgram } from "./forward-program.js";
 import { generateProgram } from "./generate-program.js";
+import { measureProgram } from "./measure-program.js";
 import { createMemory } from "./memory.js";
 import type {
   Call,
@@ -28,6 +30,7 @@ export class ThreadHost {
   readonly #port: Port<ToThread, FromThread>;
   #thread!: Thread;
   #shared = false;
+  readonly #kernelMilliseconds: Record<string, number> = {};
   #model!: LoadedModel;
   #onReply: ((reply: HookReply | null) => void) | null = null;
 
@@ -43,11 +46,12 @@ export class ThreadHost {
   async #handle(message: ToThread): Promise<void> {
     switch (message.type) {
       case "start": {
-        const { index, count, kernels, floatBytes } = message;
+        const { index, count, kernels, floatBytes, profile } = message;
         this.#shared = message.memory !== undefined;
         const wasm = message.memory ?? createMemory(false);
         const instance = instantiateKernels(kernels, wasm, floatBytes);
-        this.#thread = new Thread(index, count, instance, new EngineMemory(wasm, floatBytes));
+        const used = profile ? profiled(instance, this.#kernelMilliseconds) : instance;
+        this.#thread = new Thread(index, count, used, new EngineMemory(wasm, floatBytes));
         this.#port.post({ type: "ready" });
         return;
       }
@@ -103,7 +107,10 @@ export class ThreadHost {
   #program(call: Call): Program {
     const { weights, end } = this.#model;
     if (call.type === "forward") return forwardProgram(this.#thread, weights, end, call);
-    return generateProgram(this.#thread, weights, end, call);
+    if (call.type === "generate") return generateProgram(this.#thread, weights, end, call);
+    const milliseconds = { ...this.#kernelMilliseconds };
+    for (const name in milliseconds) this.#kernelMilliseconds[name] = 0;
+    return measureProgram(this.#thread, weights, end, milliseconds);
   }
 
   async #run(program: Program): Promise<CallResult> {
@@ -150,7 +157,7 @@ function nextTurn(): Promise<void> {
 }
 
 function buffersOf(result: CallResult | null): ArrayBuffer[] {
-  if (result === null) return [];
+  if (result === null || "bandwidth" in result) return [];
   const arrays = [...result.activations.values()].flat();
   if ("logits" in result) arrays.push(...result.logits, ...result.losses);
   return arrays.map(({ buffer }) => buffer);

@@ -22,6 +22,8 @@ export interface ThreadPoolOptions {
   readonly kernels?: KernelChoice;
   /** float64 runs the plain kernels: slow, for checking. */
   readonly precision?: "float32" | "float64";
+  /** Measure the time spent in each kernel: for benchmarks, see Model.measure. */
+  readonly profile?: boolean;
 }
 
 export interface CallHandlers {
@@ -67,6 +69,7 @@ export class ThreadPool {
     threads,
     kernels = "auto",
     precision = "float32",
+    profile = false,
   }: ThreadPoolOptions): Promise<ThreadPool> {
     const shareable = canShareMemory();
     const cores = availableCores();
@@ -89,7 +92,7 @@ export class ThreadPool {
     await pool.#exclusive(async () => {
       const ready = pool.#collect((message) => message.type === "ready");
       pool.#threads.forEach((thread, index) => {
-        const start: ToThread = { type: "start", index, count, kernels: compiled, floatBytes };
+        const start: ToThread = { type: "start", index, count, kernels: compiled, floatBytes, profile };
         thread.post(memory ? { ...start, memory } : start);
       });
       await ready;

@@ -1,0 +1,56 @@
+import { CONTROL } from "../engine/memory.js";
+import type { HookReply, HookRequest } from "../engine/operations.js";
+import type { Thread } from "../engine/thread.js";
+import type { ModelWeights } from "../model/weights.js";
+
+/** Measures the machine, with the model's memory: for benchmarks. */
+export interface MeasureCall {
+  readonly type: "measure";
+}
+
+export interface Measurement {
+  /** Bytes per second at which all threads together read the model's memory from end to end. */
+  readonly bandwidth: number;
+  /** Bytes of the weights that one token's products touch, when AbsTopK leaves its fraction of their inputs. */
+  readonly bytesPerToken: number;
+  /** Milliseconds that thread 0 spent in each kernel since the last measurement; empty unless profiling. */
+  readonly kernelMilliseconds: Readonly<Record<string, number>>;
+}
+
+const REPEATS = 7;
+
+/** Runs on every thread alike. */
+// biome-ignore lint/correctness/useYield: a program like the others, without events
+export function* measureProgram(
+  thread: Thread,
+  model: ModelWeights,
+  end: number,
+  kernelMilliseconds: Readonly<Record<string, number>>,
+): Generator<HookRequest, Measurement, HookReply> {
+  const blocks = Math.floor((end - CONTROL) / 64);
+  const [first, last] = thread.share(blocks);
+  const times: number[] = [];
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    thread.barrier();
+    const began = performance.now();
+    thread.kernels.stream_sum(CONTROL + first * 64, (last - first) * 64);
+    thread.barrier();
+    times.push(performance.now() - began);
+  }
+  times.sort((a, b) => a - b);
+  return {
+    bandwidth: (blocks * 64 * 1000) / times[REPEATS >> 1],
+    bytesPerToken: bytesPerToken(model, thread.memory.floatBytes),
+    kernelMilliseconds,
+  };
+}
+
+function bytesPerToken({ config, layers, lm_head }: ModelWeights, floatBytes: number): number {
+  const matrices = layers.flatMap(({ c_attn, attn_c_proj, c_fc, mlp_c_proj }) => [
+    ...[c_attn, attn_c_proj, c_fc, mlp_c_proj],
+  ]);
+  return [...matrices, lm_head].reduce((bytes, { nonzeros, byColumn }) => {
+    const touched = byColumn ? nonzeros * (config.afrac ?? 1) : nonzeros;
+    return bytes + touched * (floatBytes + 2);
+  }, 0);
+}
