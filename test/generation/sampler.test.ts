@@ -152,10 +152,9 @@ describe("filters", () => {
           const { tokens, probabilities: found } = new Sampler(settings(given), prompt).distribution(values);
           expect(values).toEqual(before);
           const expected = slowly(given, values, prompt);
-          // Where the cumulative probability meets the bound to rounding, either answer is right.
-          const close = [...expected.keys()].filter((token) => expected[token] > 0);
-          fc.pre(given.topP === 0 || given.topP === 1 || !meetsBound(given, values, prompt));
-          expect([...tokens]).toEqual(close);
+          // Where a bound is met to rounding, either answer is right.
+          fc.pre(!meetsTopP(given, values, prompt) && !meetsMinP(given, values, prompt));
+          expect([...tokens]).toEqual([...expected.keys()].filter((token) => expected[token] > 0));
           tokens.forEach((token, index) => {
             expect(found[index]).toBeCloseTo(expected[token], 12);
           });
@@ -166,12 +165,23 @@ describe("filters", () => {
   });
 
   /** Whether some set of most probable tokens has topP of the probability, to rounding. */
-  function meetsBound(given: GenerationOptions, values: Float32Array, prompt: number[]): boolean {
+  function meetsTopP(given: GenerationOptions, values: Float32Array, prompt: number[]): boolean {
+    if (given.topP === 0 || given.topP === 1) return false;
     const ascending = slowly({ ...given, topP: 1, minP: 0 }, values, prompt).sort((a, b) => a - b);
     let sum = 0;
     return ascending.some((probability) => {
       sum += probability;
       return Math.abs(sum - (1 - given.topP!)) < 1e-12;
+    });
+  }
+
+  /** Whether some token has minP of the largest probability, to rounding but not exactly. */
+  function meetsMinP(given: GenerationOptions, values: Float32Array, prompt: number[]): boolean {
+    const all = slowly({ ...given, topP: 1, topK: 0, minP: 0 }, values, prompt);
+    const most = Math.max(...all);
+    return all.some((probability, token) => {
+      const distance = Math.abs(probability / most - given.minP!);
+      return distance < 1e-12 && values[token] !== values[all.indexOf(most)];
     });
   }
 
