@@ -18,6 +18,15 @@ const common = {
   fixedExtension: false,
 };
 
+/** Self-contained: works from a plain static server, without a bundler. */
+const browser = {
+  ...common,
+  outDir: "dist/browser",
+  platform: "browser" as const,
+  plugins: [platform("browser")],
+  deps: { alwaysBundle: [/.*/] },
+};
+
 export default defineConfig([
   {
     ...common,
@@ -27,14 +36,7 @@ export default defineConfig([
     plugins: [platform("node")],
     dts: { entry: "src/index.ts" },
   },
-  {
-    // Self-contained: works from a plain static server, without a bundler.
-    ...common,
-    entry: { index: "src/index.ts", worker: "src/runtime/worker.ts" },
-    outDir: "dist/browser",
-    platform: "browser",
-    plugins: [platform("browser")],
-    deps: { alwaysBundle: [/.*/] },
-    dts: { entry: "src/index.ts" },
-  },
+  { ...browser, entry: { index: "src/index.ts" }, dts: { entry: "src/index.ts" } },
+  // Apart, so that it is one file: bundlers copy it, or make a classic script of it.
+  { ...browser, entry: { worker: "src/runtime/worker.ts" }, dts: false },
 ]);

@@ -10,13 +10,14 @@ import { describe as describeModel } from "../../src/model/description.js";
 import { placeModel } from "../../src/model/weights.js";
 import { forwardProgram } from "../../src/runtime/forward-program.js";
 import { createMemory } from "../../src/runtime/memory.js";
-import { distance, fixtures, Golden } from "../support/golden.js";
+import { fixtures, readGolden } from "../support/fixtures.js";
+import { distance } from "../support/golden.js";
 
 // The model without threads or workers around it, against the released code's float64 results.
 describe("forward in float64", () => {
   for (const path of fixtures) {
     it(basename(path), async () => {
-      const golden = new Golden(path);
+      const golden = readGolden(path);
       const checkpoint = await openCheckpoint(await resolveSource(path, {}));
       const config = parseConfig(checkpoint.config, checkpoint.configFile);
       const wasm = createMemory(false);

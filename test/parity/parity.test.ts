@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadModel, type Model } from "../../dist/node/index.js";
-import { fixtures, Golden } from "../support/golden.js";
+import { fixtures, readGolden } from "../support/fixtures.js";
 import { checkParity } from "../support/parity.js";
 
 // What users install, against what the released code computes.
@@ -19,7 +19,7 @@ for (const { weights, threads, kernels } of settings) {
       it(basename(path), async () => {
         const model = await loadModel(`${path}/${weights}`, { threads, kernels });
         try {
-          await checkParity(model, new Golden(path));
+          await checkParity(model, readGolden(path));
         } finally {
           await model.dispose();
         }
@@ -30,7 +30,7 @@ for (const { weights, threads, kernels } of settings) {
 
 describe("results do not depend on the number of threads", () => {
   const path = fixtures[fixtures.length - 1];
-  const prompt = new Golden(path).numbers("seq1/tokens");
+  const prompt = readGolden(path).numbers("seq1/tokens");
   const models: Model[] = [];
   beforeAll(async () => {
     for (const threads of [1, 2, 3]) models.push(await loadModel(path, { threads, kernels: "simd" }));

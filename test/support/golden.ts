@@ -1,18 +1,3 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-
-const root = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
-
-/** All golden directories where they are, else the handful that is part of the repository. */
-const shared = process.env.SPARSELENS_FIXTURES ?? root("../shared/fixtures");
-const directory = existsSync(shared) ? shared : root("test/fixtures");
-
-/** Paths of the golden fixture directories. */
-export const fixtures: readonly string[] = readdirSync(directory)
-  .filter((name) => /^\d\d_/.test(name))
-  .sort()
-  .map((name) => `${directory}/${name}`);
-
 interface Entry {
   readonly dtype: "F32" | "F64" | "I32";
   readonly shape: number[];
@@ -26,20 +11,24 @@ export interface InterventionPlan {
   readonly ops: readonly { hook: string; kind: "zero" | "mean"; channels: number[] }[];
 }
 
-/** What the released inference code computed for one fixture. */
+/** What the released inference code computed for one fixture. Runs in a browser too. */
 export class Golden {
   readonly interventions: readonly InterventionPlan[];
   readonly hooks: readonly string[];
   readonly #tensors: Record<string, Entry>;
-  readonly #data: Buffer;
+  readonly #data: Uint8Array;
 
-  constructor(path: string) {
+  /**
+   * @param json text of `golden.json`
+   * @param data content of `golden.bin`
+   */
+  constructor(json: string, data: Uint8Array) {
     // Written by Python, whose JSON knows Infinity.
-    const manifest = JSON.parse(readFileSync(`${path}/golden.json`, "utf8").replace(/\bInfinity\b/g, "null"));
+    const manifest = JSON.parse(json.replace(/\bInfinity\b/g, "null"));
     this.interventions = manifest.interventions;
     this.hooks = manifest.hooks;
     this.#tensors = manifest.tensors;
-    this.#data = readFileSync(`${path}/golden.bin`);
+    this.#data = data;
   }
 
   names(prefix: string): string[] {
@@ -52,7 +41,7 @@ export class Golden {
 
   numbers(name: string): number[] {
     const { dtype, offset, nbytes } = this.#entry(name);
-    const bytes = new Uint8Array(this.#data.subarray(offset, offset + nbytes)).buffer;
+    const bytes = this.#data.slice(offset, offset + nbytes).buffer;
     if (dtype === "F32") return [...new Float32Array(bytes)];
     return dtype === "F64" ? [...new Float64Array(bytes)] : [...new Int32Array(bytes)];
   }
