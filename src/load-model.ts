@@ -5,6 +5,8 @@ import { Model } from "./model.js";
 import { ThreadPool, type ThreadPoolOptions } from "./runtime/thread-pool.js";
 import { Tokenizer } from "./tokenizer/tokenizer.js";
 
+const END_OF_TEXT = "<|endoftext|>";
+
 export interface LoadOptions extends Omit<ResolveOptions, "onProgress">, ThreadPoolOptions {
   readonly onProgress?: (progress: LoadProgress) => void;
 }
@@ -31,9 +33,9 @@ export async function loadModel(
     onProgress: (progress) => onProgress?.({ phase: "download", ...progress }),
   });
   const checkpoint = await openCheckpoint(resolved, { signal });
-  const { tokenizer: files } = checkpoint;
+  const { tokenizer: files, config } = checkpoint;
   await checkpoint.close();
-  const tokenizer = files && readTokenizer(files);
+  const tokenizer = files && readTokenizer(files, config);
   signal?.throwIfAborted();
 
   const pool = await ThreadPool.start(options);
@@ -53,10 +55,20 @@ export async function loadModel(
   }
 }
 
-/** @throws SparseLensError naming the file and key that is not supported */
-export function readTokenizer(files: TokenizerFiles): Tokenizer | null {
+/**
+ * @param config of the model it belongs to
+ * @throws SparseLensError naming the file and key that is not supported
+ */
+export function readTokenizer(
+  files: TokenizerFiles,
+  config: Readonly<Record<string, unknown>>,
+): Tokenizer | null {
   const { tokenizerJson, vocabulary, merges, location } = files;
   if (tokenizerJson) return Tokenizer.fromTokenizerJson(tokenizerJson, location);
-  if (vocabulary && merges !== undefined) return Tokenizer.fromVocabulary({ vocabulary, merges }, location);
-  return null;
+  if (!vocabulary || merges === undefined) return null;
+  // Files of this family may leave out the end of text, which is always the last id.
+  const { tokenizer_name, vocab_size } = config;
+  const implied = String(tokenizer_name).startsWith("tinypython") && !Object.hasOwn(vocabulary, END_OF_TEXT);
+  const specialTokens = implied ? { [END_OF_TEXT]: Number(vocab_size) - 1 } : undefined;
+  return Tokenizer.fromVocabulary({ vocabulary, merges, specialTokens }, location);
 }

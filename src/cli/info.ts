@@ -94,7 +94,7 @@ function asText(
     ],
     ["files", [...files].map(([name, bytes]) => `${name} ${formatBytes(bytes)}`).join(", ")],
   ];
-  const notes = { tied: "the embedding, tied", mask: "causal mask, no parameter" };
+  const notes = { tied: "the embedding, tied", mask: "causal mask", bigram: "counted apart" };
   const rows = tensors.map(({ name, shape, dtype, storedAs, nonzeros, density, note }) => [
     name,
     formatShape(shape),

@@ -24,7 +24,7 @@ export interface HookContext {
 export type HookFunction = (
   value: Tensor,
   context: HookContext,
-) => Tensor | Float32Array | undefined | void | Promise<Tensor | Float32Array | undefined | void>;
+) => Tensor | Float32Array | undefined | Promise<Tensor | Float32Array | undefined>;
 
 /** Sets channels to constants: an ablation, or an edit. */
 export interface ChannelIntervention {
