@@ -1,5 +1,4 @@
-import type { TokenizerFiles } from "./formats/checkpoint.js";
-import { openCheckpoint } from "./formats/checkpoint.js";
+import { type Checkpoint, openCheckpoint } from "./formats/checkpoint.js";
 import { type ResolveOptions, resolveSource } from "./io/source.js";
 import { Model } from "./model.js";
 import { ThreadPool, type ThreadPoolOptions } from "./runtime/thread-pool.js";
@@ -33,9 +32,8 @@ export async function loadModel(
     onProgress: (progress) => onProgress?.({ phase: "download", ...progress }),
   });
   const checkpoint = await openCheckpoint(resolved, { signal });
-  const { tokenizer: files, config } = checkpoint;
+  const tokenizer = readTokenizer(checkpoint);
   await checkpoint.close();
-  const tokenizer = files && readTokenizer(files, config);
   signal?.throwIfAborted();
 
   const pool = await ThreadPool.start(options);
@@ -56,14 +54,15 @@ export async function loadModel(
 }
 
 /**
- * @param config of the model it belongs to
+ * The tokenizer of an opened model, if it has one.
  * @throws SparseLensError naming the file and key that is not supported
  */
-export function readTokenizer(
-  files: TokenizerFiles,
-  config: Readonly<Record<string, unknown>>,
-): Tokenizer | null {
-  const { tokenizerJson, vocabulary, merges, location } = files;
+export function readTokenizer({
+  tokenizer,
+  config,
+}: Pick<Checkpoint, "tokenizer" | "config">): Tokenizer | null {
+  if (!tokenizer) return null;
+  const { tokenizerJson, vocabulary, merges, location } = tokenizer;
   if (tokenizerJson) return Tokenizer.fromTokenizerJson(tokenizerJson, location);
   if (!vocabulary || merges === undefined) return null;
   // Files of this family may leave out the end of text, which is always the last id.

@@ -56,7 +56,7 @@ function asJson(
   files: ReadonlyMap<string, number>,
 ): object {
   const { config, problem } = readArchitecture(checkpoint);
-  const tokenizer = checkpoint.tokenizer && readTokenizer(checkpoint.tokenizer);
+  const tokenizer = readTokenizer(checkpoint);
   return {
     model: checkpoint.location,
     layout: checkpoint.layout,
@@ -81,7 +81,7 @@ function asText(
   files: ReadonlyMap<string, number>,
 ): string {
   const { config, problem } = readArchitecture(checkpoint);
-  const tokenizer = checkpoint.tokenizer && readTokenizer(checkpoint.tokenizer);
+  const tokenizer = readTokenizer(checkpoint);
   const unusual = Object.entries(unusualKeys(checkpoint.config));
   const facts = [
     ["model", `${checkpoint.location} (${LAYOUT_NAMES[checkpoint.layout]})`],

@@ -37,7 +37,7 @@ Example:
         command.error("error: give one of TEXT, --file and --decode");
       }
       await withCheckpoint(argument, options, signal, async (checkpoint) => {
-        const tokenizer = checkpoint.tokenizer && readTokenizer(checkpoint.tokenizer);
+        const tokenizer = readTokenizer(checkpoint);
         if (!tokenizer) throw new SparseLensError(`${checkpoint.location} came without a tokenizer.`);
         if (decode) printDecoded(tokenizer, decode, json);
         else if (file !== undefined) printEncoded(tokenizer, await readInput(file), json);
@@ -55,6 +55,7 @@ function printDecoded(tokenizer: Tokenizer, ids: readonly number[], json = false
   }
   if (json) printJson({ ids, tokens: ids.map((id) => tokenizer.token(id)), text: tokenizer.decode(ids) });
   else process.stdout.write(tokenizer.decodeBytes(ids));
+  if (!json && process.stdout.isTTY) print("\n");
 }
 
 function printEncoded(tokenizer: Tokenizer, text: string | Uint8Array, json = false): void {
