@@ -124,7 +124,7 @@ async function show(model: Model, stream: AsyncGenerator<string, GenerateOutput,
   if (isTerminal && process.stderr.isTTY) {
     const { tokens, finishReason, timing } = output;
     const rate = tokens.length > 1 ? `, ${formatRate(timing.tokensPerSecond)}` : "";
-    console.error(faint(`[${tokens.length} tokens${rate}; ended by ${finishReason}]`, process.stderr));
+    console.error(faint(`[${tokens.length} tokens${rate}, finish reason: ${finishReason}]`, process.stderr));
   }
 }
 

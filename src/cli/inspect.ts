@@ -12,13 +12,13 @@ export interface TensorReport {
   readonly nonzeros: number;
   /** Fraction of its elements that are not zero. */
   readonly density: number;
-  /** Why it does not count as parameters. */
-  readonly note?: "tied" | "mask";
+  /** Why it is not among the parameters that are summed up. */
+  readonly note?: "tied" | "mask" | "bigram";
 }
 
 export interface CheckpointReport {
   readonly tensors: readonly TensorReport[];
-  /** Elements of all tensors, those of a tied pair once. */
+  /** Elements of all tensors, those of a tied pair once; without the bigram table, which is dense and only looked up. */
   readonly parameters: number;
   readonly nonzeros: number;
 }
@@ -34,10 +34,7 @@ export async function inspectTensors(
     const { name, shape, dtype, storedAs } = tensor;
     const nonzeros = await countNonzeros(tensor);
     const density = nonzeros / Math.max(1, elementCount(shape));
-    const isTied =
-      name === "lm_head.weight" && config.tied_unembed !== false && tensors.has("transformer.wte.weight");
-    const note = isTied ? "tied" : /\.attn\.bias$/.test(name) ? "mask" : undefined;
-    reports.push({ name, shape, dtype, storedAs, nonzeros, density, ...(note && { note }) });
+    reports.push({ name, shape, dtype, storedAs, nonzeros, density, note: noteOn(name, config) });
   }
   const counted = reports.filter(({ note }) => note === undefined);
   return {
@@ -45,6 +42,12 @@ export async function inspectTensors(
     parameters: counted.reduce((sum, { shape }) => sum + elementCount(shape), 0),
     nonzeros: counted.reduce((sum, { nonzeros }) => sum + nonzeros, 0),
   };
+}
+
+function noteOn(name: string, config: Checkpoint["config"]): TensorReport["note"] {
+  if (name === "lm_head.weight" && config.tied_unembed !== false) return "tied";
+  if (name === "bigram_table") return "bigram";
+  return name.endsWith(".attn.bias") ? "mask" : undefined;
 }
 
 async function countNonzeros(tensor: StoredTensor): Promise<number> {

@@ -47,12 +47,13 @@ function createProgram(signal: AbortSignal): Command {
     .helpCommand(false)
     .usage("COMMAND MODEL [options]")
     .showHelpAfterError("(--help after the command shows how it is used)")
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .exitOverride()
     .addHelpText(
       "after",
       `
-MODEL is a directory or weights file, hf:owner/name (Hugging Face), blob:name (the released blob store), or
-default, the small model that comes with this package.
+MODEL is a directory, a weights file, hf:owner/name (Hugging Face), blob:name
+(the released blob store), or default, the small model of this package.
 
 Examples:
   $ sparselens generate default --prompt "def add(a, b):" --max-new-tokens 32

@@ -4,7 +4,7 @@ import { formatBytes } from "./format.js";
 export class ProgressLine {
   readonly #enabled: boolean;
   // What is done sooner needs no progress.
-  #next = performance.now() + 200;
+  #next = performance.now() + 400;
   #shown = false;
 
   constructor(enabled: boolean) {
