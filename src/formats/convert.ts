@@ -115,16 +115,22 @@ async function writeTokenizer(
   writeJson: (name: string, value: unknown) => Promise<void>,
 ): Promise<void> {
   if (!tokenizer) return;
-  const { vocabulary, merges } = toVocabularyAndMerges(tokenizer);
-  if (layout === "blob" || (layout === "sparselens" && !tokenizer.tokenizerJson)) {
-    await files.writeText(files.join(directory, "encoder.json"), `${JSON.stringify(vocabulary)}\n`);
-    await files.writeText(files.join(directory, "vocab.bpe"), merges);
-    // Here a vocabulary and merges would not say how text is split.
-    if (!isTinypython(tokenizer)) await writeJson("tokenizer.json", tokenizer.tokenizerJson);
+  // Compact: tens of thousands of lines help nobody.
+  const writeCompact = (name: string, value: unknown) =>
+    files.writeText(files.join(directory, name), `${JSON.stringify(value)}\n`);
+  if (layout === "sparselens" && tokenizer.tokenizerJson) {
+    await writeCompact("tokenizer.json", tokenizer.tokenizerJson);
     return;
   }
-  await writeJson("tokenizer.json", toTokenizerJson(tokenizer));
-  if (layout !== "huggingface") return;
+  const { vocabulary, merges } = toVocabularyAndMerges(tokenizer);
+  if (layout !== "huggingface") {
+    await writeCompact("encoder.json", vocabulary);
+    await files.writeText(files.join(directory, "vocab.bpe"), merges);
+    // Here a vocabulary and merges would not say how text is split.
+    if (!isTinypython(tokenizer)) await writeCompact("tokenizer.json", tokenizer.tokenizerJson);
+    return;
+  }
+  await writeCompact("tokenizer.json", toTokenizerJson(tokenizer));
   const endOfText = Object.hasOwn(vocabulary, "<|endoftext|>") ? "<|endoftext|>" : null;
   await writeJson("tokenizer_config.json", {
     tokenizer_class: "PreTrainedTokenizerFast",

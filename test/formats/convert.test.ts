@@ -161,6 +161,28 @@ test("a tied unembedding that is not stored is written where the released loader
   );
 });
 
+test("a tokenizer that splits text in another way keeps its own file", async () => {
+  const [source, blob, ours] = [newDirectory(), newDirectory(), newDirectory()];
+  await convert(`${committedFixtures}/15_odd_dims`, source, "huggingface");
+  const tokenizer = JSON.parse(readFileSync(`${committedFixtures}/tokenizer/tokenizer.json`, "utf8"));
+  tokenizer.pre_tokenizer.pretokenizers[0].pattern.Regex = "\\s+";
+  writeFileSync(`${source}/tokenizer.json`, JSON.stringify(tokenizer));
+  await convert(source, blob, "blob");
+  expect(readdirSync(blob)).toEqual(expect.arrayContaining(["encoder.json", "tokenizer.json", "vocab.bpe"]));
+  await withCheckpoint(blob, async (checkpoint) =>
+    expect(checkpoint.tokenizer?.tokenizerJson).toEqual(tokenizer),
+  );
+
+  // Our own layout takes any tokenizer as it is.
+  const unigram = { model: { type: "Unigram" } };
+  writeFileSync(`${source}/tokenizer.json`, JSON.stringify(unigram));
+  await convert(source, ours, "sparselens");
+  await withCheckpoint(ours, async (checkpoint) =>
+    expect(checkpoint.tokenizer?.tokenizerJson).toEqual(unigram),
+  );
+  await expect(convert(source, newDirectory(), "blob")).rejects.toThrow(/only a BPE tokenizer/);
+});
+
 test("a directory that is not empty is left alone, unless it is to be overwritten", async () => {
   const source = `${committedFixtures}/15_odd_dims`;
   const target = newDirectory();
