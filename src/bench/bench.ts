@@ -1,7 +1,7 @@
+import type { KernelChoice } from "../engine/kernels.js";
 import { writeCheckpoint } from "../formats/convert.js";
 import { loadModel } from "../load-model.js";
 import type { Model } from "../model.js";
-import type { KernelChoice } from "../engine/kernels.js";
 import { type SyntheticShape, syntheticCheckpoint } from "./synthetic.js";
 
 export interface BenchOptions {
@@ -69,7 +69,12 @@ export async function* bench(options: BenchOptions): AsyncGenerator<BenchResult,
   }
 }
 
-async function measure(path: string, density: number, threads: number, options: BenchOptions): Promise<BenchResult> {
+async function measure(
+  path: string,
+  density: number,
+  threads: number,
+  options: BenchOptions,
+): Promise<BenchResult> {
   const { kernels, repeats, signal } = options;
   const loads: number[] = [];
   let model: Model | undefined;
@@ -84,7 +89,9 @@ async function measure(path: string, density: number, threads: number, options: 
     const decode: Record<number, number> = {};
     for (const context of CONTEXTS) decode[context] = await decodeRate(loaded, context, repeats, signal);
     const sequences = Array.from({ length: 8 }, (_, i) => tokensOf(loaded, 32 * (i + 1)));
-    const prefill = await rate(repeats, 256, () => loaded.forward(tokensOf(loaded, 256), { logits: "last", signal }));
+    const prefill = await rate(repeats, 256, () =>
+      loaded.forward(tokensOf(loaded, 256), { logits: "last", signal }),
+    );
     const tokens = sequences.reduce((sum, sequence) => sum + sequence.length, 0);
     const batch = await rate(repeats, tokens, () => loaded.forward(sequences, { signal }));
     const { memoryBytes, nonzeros } = loaded;
@@ -93,7 +100,14 @@ async function measure(path: string, density: number, threads: number, options: 
     const milliseconds = (bytesPerToken * 1000) / bandwidth;
     const products = SPARSE_PRODUCTS.reduce((sum, name) => sum + (step[name] ?? 0), 0);
     return {
-      ...{ density, threads, kernels: loaded.kernels, nonzeros, loadMilliseconds: median(loads), memoryBytes },
+      ...{
+        density,
+        threads,
+        kernels: loaded.kernels,
+        nonzeros,
+        loadMilliseconds: median(loads),
+        memoryBytes,
+      },
       ...{ decode, prefill, batch, step },
       floor: {
         ...{ bandwidth, bytesPerToken, milliseconds },
@@ -107,7 +121,12 @@ async function measure(path: string, density: number, threads: number, options: 
 }
 
 /** New tokens per second while the context grows from half the new tokens below `context` to half above. */
-async function decodeRate(model: Model, context: number, repeats: number, signal?: AbortSignal): Promise<number> {
+async function decodeRate(
+  model: Model,
+  context: number,
+  repeats: number,
+  signal?: AbortSignal,
+): Promise<number> {
   const prompt = tokensOf(model, context - NEW_TOKENS / 2);
   const rates: number[] = [];
   // The first run warms up: compilers optimise what has run for a while.
@@ -137,7 +156,8 @@ async function profileStep(
   const model = await loadModel(path, { threads, kernels, signal, profile: true });
   try {
     const prompt = tokensOf(model, CONTEXTS[0] - NEW_TOKENS / 2);
-    const generate = (maxNewTokens: number) => model.generate(prompt, { maxNewTokens, endOfText: [], signal });
+    const generate = (maxNewTokens: number) =>
+      model.generate(prompt, { maxNewTokens, endOfText: [], signal });
     const spent = async (maxNewTokens: number) => {
       await model.measure();
       for (let repeat = 0; repeat < repeats; repeat++) await generate(maxNewTokens);

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { addBench } from "./bench.js";
 import { addConvert } from "./convert.js";
 import { exitCodeOf, Interrupted, report } from "./failures.js";
 import { addForward } from "./forward.js";
@@ -60,7 +61,7 @@ Examples:
   $ sparselens info hf:openai/circuit-sparsity`,
     );
   // Those that are added inherit the settings above.
-  for (const add of [addGenerate, addForward, addInfo, addConvert, addTokenize, addStart])
+  for (const add of [addGenerate, addForward, addInfo, addConvert, addTokenize, addBench, addStart])
     add(program, signal);
   return program;
 }
