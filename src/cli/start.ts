@@ -30,8 +30,9 @@ Example:
           ...{ maxNewTokens: 64, doSample: true, temperature: 0.8, topP: 0.95, seed: 1 },
           signal,
         });
-        const { tokens, timing } = await finish(stream, print);
-        print(`\n\n${await summary(model, tokens.length, timing.tokensPerSecond)}`);
+        const { text, tokens, timing } = await finish(stream, print);
+        print(text.endsWith("\n") ? "\n" : "\n\n");
+        print(await summary(model, tokens.length, timing.tokensPerSecond));
       });
     });
 
