@@ -43,7 +43,7 @@ export async function download(file: Download, options: RemoteOptions): Promise<
     );
   }
   await files.makeDirectory(files.directoryName(file.target));
-  const unlock = await waitForLock(`${file.target}.lock`, files, options.signal);
+  const unlock = await waitForLock(file.target, files, options.signal);
   try {
     if ((await files.kind(file.target)) === "file") return;
     const transfer = new Transfer(file, files, options);
@@ -60,15 +60,28 @@ export async function download(file: Download, options: RemoteOptions): Promise<
   }
 }
 
-/** Two processes must not write one file. */
+/** Milliseconds that a download by another process may stand still. */
+const patience = 120_000;
+
+/** Two processes must not write one file: waits while another one gets on with it. */
 async function waitForLock(
-  path: string,
+  target: string,
   files: LocalFiles,
   signal?: AbortSignal,
 ): Promise<() => Promise<void>> {
-  for (;;) {
+  const path = `${target}.lock`;
+  let grown = Date.now();
+  for (let size = -1; ; ) {
     const unlock = await files.lock(path);
     if (unlock) return unlock;
+    const now = await files.size(`${target}.incomplete`).catch(() => 0);
+    if (now !== size) grown = Date.now();
+    size = now;
+    if (Date.now() - grown > patience) {
+      throw new SparseLensError(
+        `Another process seems to be downloading ${target}, but does not get on. If there is none, remove ${path}.`,
+      );
+    }
     await sleep(200, signal);
   }
 }
