@@ -347,6 +347,12 @@ test("a key named __proto__ is a key", () => {
   expect(({} as Record<string, unknown>).polluted).toBeUndefined();
 });
 
+test("attributes of an OrderedDict, such as the version numbers of a state_dict(), are passed over", () => {
+  const dict = "\x80\x02ccollections\nOrderedDict\n)RK\x01K\x02s";
+  expect(loadText(`${dict}}X\x09\x00\x00\x00_metadata}sb.`)).toEqual(new Map([[1, 2]]));
+  expect(() => loadText("\x80\x02K\x01}b.")).toThrow(/sets attributes/);
+});
+
 describe("broken pickles are refused", () => {
   test.each([
     ["empty", "", /does not start/],
