@@ -155,6 +155,8 @@ export class ThreadPool {
       for (const thread of this.#threads) thread.post({ type: "call", call });
       try {
         const [first] = await finished;
+        // Without shared memory a forward pass learns of it only when it is over.
+        signal?.throwIfAborted();
         if (first.type !== "done" || first.result === null) throw new Error("thread 0 returned no result");
         this.memoryBytes = first.memoryBytes;
         return first.result;
@@ -171,6 +173,8 @@ export class ThreadPool {
   async dispose(): Promise<void> {
     this.#dead ??= new SparseLensError("The model has been disposed of.");
     this.#crash?.(this.#dead);
+    // Browsers let a busy worker go on for seconds.
+    if (this.#memory) requestAbort(this.#words(this.#memory));
     await Promise.all(this.#threads.map((thread) => thread.terminate()));
   }
 

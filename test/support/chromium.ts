@@ -1,0 +1,22 @@
+import { existsSync } from "node:fs";
+import { type Browser, chromium } from "playwright-core";
+
+const candidates = process.env.CHROMIUM
+  ? [process.env.CHROMIUM]
+  : ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
+
+/** Where Chromium is installed, if it is. */
+export const chromiumPath = candidates.find((path) => existsSync(path));
+
+/** For the names of tests: says so when they are skipped for want of a browser. */
+export const inChromium = chromiumPath
+  ? "in Chromium"
+  : `in Chromium (SKIPPED: not found at ${candidates.join(" or ")}; install it, or set CHROMIUM to its path)`;
+
+export function launchChromium(flags: string[] = []): Promise<Browser> {
+  return chromium.launch({
+    executablePath: chromiumPath,
+    // Some containers give their only user no sandbox; and no start should look for updates.
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", ...flags],
+  });
+}
