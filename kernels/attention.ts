@@ -142,21 +142,22 @@ export function attention_panel(
 }
 
 /**
- * The same for the newest token alone: one query against a cache of `length` keys and values (panels of `width` features,
- * token 0 first; what lies behind the last token must be finite). Skips the zeros of q.
+ * The same for the newest token alone: one query against a cache of `length` keys and values. The cache holds head after
+ * head, [headPanels][dHead][32 tokens] each, so that a head's keys lie in a row; what lies behind the last token must be
+ * finite. Skips the zeros of q.
  * @param y, q f32[heads * dHead]
  * @param scratch f32[length rounded up to 32] then f32[dHead][4]
  */
 export function attention_decode(
-  y: usize, q: usize, k: usize, v: usize, width: i32, sinks: usize, headStart: i32, headEnd: i32, dHead: i32,
+  y: usize, q: usize, k: usize, v: usize, headPanels: i32, sinks: usize, headStart: i32, headEnd: i32, dHead: i32,
   length: i32, scale: f32, scratch: usize,
 ): void {
   const padded = (length + 31) & ~31;
   const sums = at(scratch, padded);
-  const panelBytes = <usize>width << 7;
+  const panelBytes = <usize>dHead << 7;
   const scales = f32x4.splat(scale);
   for (let h = headStart; h < headEnd; h++) {
-    const offset = <usize>(h * dHead) << 7;
+    const offset = <usize>(h * headPanels) * panelBytes;
     const qh = at(q, h * dHead), yh = at(y, h * dHead);
     let base = k + offset;
     for (let s = 0; s < padded; s += 32, base += panelBytes) {
@@ -224,5 +225,20 @@ export function attention_decode(
       }
     }
     for (let d = 0; d < dHead; d++) store<f32>(at(yh, d), sumLanes(v128.load(sums + (<usize>d << 4))) * factor);
+  }
+}
+
+/**
+ * Writes one token's keys (or values) x f32[heads * dHead] into a cache as attention_decode reads it, at `position`, for
+ * the heads headStart ≤ h < headEnd.
+ */
+export function append_to_cache(
+  cache: usize, headPanels: i32, x: usize, headStart: i32, headEnd: i32, dHead: i32, position: i32,
+): void {
+  const place = at(cache, (position >> 5) * dHead * 32 + (position & 31));
+  for (let h = headStart; h < headEnd; h++) {
+    let target = place + (<usize>(h * headPanels * dHead) << 7);
+    const source = at(x, h * dHead), end = at(source, dHead);
+    for (let p = source; p < end; p += 4, target += 128) store<f32>(target, load<f32>(p));
   }
 }

@@ -50,6 +50,7 @@ export function log_sum_exp(x: usize, n: i32): f32 {
   for (; i < n4; i += 4) largest4 = f32x4.max(largest4, v128.load(at(x, i)));
   let largest = maxLanes(largest4);
   for (; i < n; i++) largest = max(largest, load<f32>(at(x, i)));
+  if (largest == -Infinity) return largest;
   const m = f32x4.splat(largest);
   let total4 = f32x4.splat(0);
   for (i = 0; i < n4; i += 4) total4 = f32x4.add(total4, exp4(f32x4.sub(v128.load(at(x, i)), m)));

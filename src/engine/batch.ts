@@ -1,4 +1,4 @@
-import type { KeyValueCache } from "./cache.js";
+import { cacheOffset, type KeyValueCache } from "./cache.js";
 import { PANEL, type Pointer } from "./kernels.js";
 import type { Arena } from "./memory.js";
 import type {
@@ -179,9 +179,12 @@ export class BatchOperations implements Operations {
     const { cache } = this.#options;
     if (cache) {
       this.#eachPanel((panel) => {
-        const bytes = k.width * this.#rowBytes;
-        this.#kernels.copy(cache.keys[layer] + panel * bytes, this.#panelOf(k, panel), bytes);
-        this.#kernels.copy(cache.values[layer] + panel * bytes, this.#panelOf(v, panel), bytes);
+        const bytes = cache.dHead * this.#rowBytes;
+        for (let head = 0; head < heads; head++) {
+          const offset = cacheOffset(cache, head, panel) * this.#thread.memory.floatBytes;
+          this.#kernels.copy(cache.keys[layer] + offset, this.#panelOf(k, panel) + head * bytes, bytes);
+          this.#kernels.copy(cache.values[layer] + offset, this.#panelOf(v, panel) + head * bytes, bytes);
+        }
       });
     }
     this.#thread.barrier();

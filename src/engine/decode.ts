@@ -23,8 +23,6 @@ interface Vector extends Value {
 
 export interface DecodeOptions {
   readonly cache: KeyValueCache;
-  /** Tokens that the cache has room for. */
-  readonly capacity: number;
   readonly hooks: HookTable;
   readonly vocabularySize: number;
   /** The widest output of a linear layer, parts padded. */
@@ -53,11 +51,11 @@ export class DecodeOperations implements Operations {
     this.#thread = thread;
     this.#arena = arena;
     this.#options = options;
-    const { widest, vocabularySize, capacity } = options;
+    const { widest, vocabularySize, cache } = options;
     const width = padded(Math.max(widest, vocabularySize));
     this.#shared = [arena.floats(width), arena.floats(width)];
     this.#logits = arena.floats(width);
-    const scores = Math.ceil(capacity / PANEL) * PANEL + 4 * options.cache.width;
+    const scores = cache.panels * PANEL + 4 * cache.dHead;
     this.#scores = this.#mine(() => arena.floats(scores));
     this.#positionScratch = this.#mine(() => arena.floats(width));
   }
@@ -138,16 +136,12 @@ export class DecodeOperations implements Operations {
     const [headStart, headEnd] = this.#thread.share(heads);
     const dHead = q.width / heads;
     const [keys, values] = [cache.keys[layer], cache.values[layer]];
-    const offset = headStart * dHead;
-    const width = (headEnd - headStart) * dHead;
-    const panel = (Math.floor(this.#position / PANEL) * cache.width + offset) * PANEL * this.#floatBytes;
-    const lane = this.#position % PANEL;
-    const bytes = offset * this.#floatBytes;
-    this.#kernels.rows_to_panel(keys + panel, width, lane, 1, k.pointer + bytes, width);
-    this.#kernels.rows_to_panel(values + panel, width, lane, 1, v.pointer + bytes, width);
+    const mine = [headStart, headEnd, dHead] as const;
+    this.#kernels.append_to_cache(keys, cache.panels, k.pointer, ...mine, this.#position);
+    this.#kernels.append_to_cache(values, cache.panels, v.pointer, ...mine, this.#position);
     const target = this.#nextShared();
     this.#kernels.attention_decode(
-      ...([target, q.pointer, keys, values, cache.width, sinks, headStart, headEnd, dHead] as const),
+      ...([target, q.pointer, keys, values, cache.panels, sinks, ...mine] as const),
       ...([this.#position + 1, 1 / Math.sqrt(dHead), this.#scores] as const),
     );
     this.#thread.barrier();

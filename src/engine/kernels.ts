@@ -87,7 +87,7 @@ export interface Kernels {
     q: Pointer,
     k: Pointer,
     v: Pointer,
-    width: number,
+    headPanels: number,
     sinks: Pointer,
     headStart: number,
     headEnd: number,
@@ -95,6 +95,16 @@ export interface Kernels {
     length: number,
     scale: number,
     scratch: Pointer,
+  ): void;
+
+  append_to_cache(
+    cache: Pointer,
+    headPanels: number,
+    x: Pointer,
+    headStart: number,
+    headEnd: number,
+    dHead: number,
+    position: number,
   ): void;
 
   panel_to_rows(

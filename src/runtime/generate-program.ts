@@ -1,5 +1,5 @@
 import { BatchOperations } from "../engine/batch.js";
-import { type KeyValueCache, reserveCache } from "../engine/cache.js";
+import { cacheOffset, type KeyValueCache, reserveCache } from "../engine/cache.js";
 import { DecodeOperations } from "../engine/decode.js";
 import { Arena } from "../engine/memory.js";
 import type { HookReply, HookRequest } from "../engine/operations.js";
@@ -83,11 +83,10 @@ export function* generateProgram(
     const arena = new Arena(start, thread.memory.floatBytes);
     const d_heads = config.n_head * config.d_head;
     const capacity = Math.min(config.block_size, sequence.length + settings.maxNewTokens);
-    const cache = reserveCache(arena, config.n_layer, d_heads, capacity);
+    const cache = reserveCache(arena, config.n_layer, config.n_head, config.d_head, capacity);
     const table = reserveHooks(thread, arena, hooks);
     const ops = new DecodeOperations(thread, arena, {
       cache,
-      capacity,
       hooks: table.table,
       vocabularySize: config.vocab_size,
       widest: Math.max(widestValue(config), 3 * padded(d_heads)),
@@ -95,7 +94,7 @@ export function* generateProgram(
     const values = forwardValues(config, ops);
     thread.commit(arena);
     for (const value of Object.values(values)) ops.clear(value);
-    clearCache(thread, cache, Math.ceil(capacity / 32) * 32 * d_heads);
+    clearCache(thread, cache);
     table.write();
 
     const logits = yield* wholeSequence(arena.end, sequence, cache);
@@ -161,7 +160,9 @@ export function* generateProgram(
   }
 }
 
-function clearCache(thread: Thread, { keys, values }: KeyValueCache, floats: number): void {
+function clearCache(thread: Thread, cache: KeyValueCache): void {
+  const { keys, values, heads } = cache;
+  const floats = cacheOffset(cache, heads, 0);
   const [first, last] = thread.share(keys.length);
   for (let layer = first; layer < last; layer++) {
     thread.kernels.zero(keys[layer], floats * thread.memory.floatBytes);

@@ -1,7 +1,7 @@
 import { instantiateKernels } from "../engine/kernels.js";
-import { profiled } from "../engine/profile.js";
 import { Arena, EngineMemory } from "../engine/memory.js";
 import type { HookReply, HookRequest } from "../engine/operations.js";
+import { profiled } from "../engine/profile.js";
 import { requestAbort, resetControl, Stopped, Thread } from "../engine/thread.js";
 import { SparseLensError } from "../errors.js";
 import { openCheckpoint } from "../formats/checkpoint.js";

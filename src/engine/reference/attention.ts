@@ -2,7 +2,9 @@ import type { Kernels } from "../kernels.js";
 import type { Heap } from "./heap.js";
 
 /** Twin of `kernels/attention.ts`; it keeps the scores in an array of its own and leaves `scratch` alone. */
-export function attentionKernels(heap: Heap): Pick<Kernels, "attention_panel" | "attention_decode"> {
+export function attentionKernels(
+  heap: Heap,
+): Pick<Kernels, "attention_panel" | "attention_decode" | "append_to_cache"> {
   let probabilities = new Float64Array(64);
 
   /**
@@ -83,7 +85,7 @@ export function attentionKernels(heap: Heap): Pick<Kernels, "attention_panel" | 
       }
     },
 
-    attention_decode(y, q, k, v, width, sinks, headStart, headEnd, dHead, length, scale, _scratch) {
+    attention_decode(y, q, k, v, headPanels, sinks, headStart, headEnd, dHead, length, scale, _scratch) {
       const keys = heap.float(k);
       const values = heap.float(v);
       for (let h = headStart; h < headEnd; h++) {
@@ -91,7 +93,18 @@ export function attentionKernels(heap: Heap): Pick<Kernels, "attention_panel" | 
         const target = heap.float(y) + feature;
         const query = heap.float(q) + feature;
         const sink = sinkOf(sinks, h);
-        attend(target, query, 1, keys, values, width, 0, feature, dHead, length, scale, sink);
+        const head = h * headPanels * dHead * 32;
+        attend(target, query, 1, keys + head, values + head, dHead, 0, 0, dHead, length, scale, sink);
+      }
+    },
+
+    append_to_cache(cache, headPanels, x, headStart, headEnd, dHead, position) {
+      const { floats } = heap;
+      for (let h = headStart; h < headEnd; h++) {
+        for (let d = 0; d < dHead; d++) {
+          const head = heap.float(cache) + h * headPanels * dHead * 32;
+          floats[head + cell(dHead, d, position)] = floats[heap.float(x) + h * dHead + d];
+        }
       }
     },
   };

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { test } from "vitest";
+import { expect, test } from "vitest";
 import type { Kernels } from "../../../src/engine/kernels.js";
 import { compare, exact, expectClose, largestOf, Random, runOn, type Sandbox } from "./sandbox.js";
 
@@ -38,6 +38,15 @@ function toPanels(rows: Rows, width: number, start: number, random: Random): num
     });
   });
   return result;
+}
+
+/** Head after head, `[headPanels][dHead][32]` each; what lies behind the last token is finite. */
+function toCache(rows: Rows, heads: number, headPanels: number, random: Random): number[] {
+  const dHead = rows[0].length / heads;
+  return Array.from({ length: heads }, (_, h) => {
+    const panels = toPanels(slice(rows, h, dHead), dHead, 0, random);
+    return [...panels, ...random.normals(headPanels * dHead * 32 - panels.length)];
+  }).flat();
 }
 
 function cell(width: number, feature: number, token: number): number {
@@ -130,10 +139,10 @@ test("attention_decode is the last row of it", () => {
       const { q, k, v, sinks } = draw(random, length, heads * dHead, sharpness);
       const query = q[length - 1];
       const scale = 1 / Math.sqrt(dHead);
-      const width = heads * dHead + extra.k;
+      const headPanels = Math.ceil(length / 32) + (extra.k % 3);
       const headEnd = 1 + random.below(heads);
       const headStart = random.below(headEnd);
-      const panels = { k: toPanels(k, width, 0, random), v: toPanels(v, width, 0, random) };
+      const panels = { k: toCache(k, heads, headPanels, random), v: toCache(v, heads, headPanels, random) };
       const scratchFloats = Math.ceil(length / 32) * 32 + dHead * 4;
       const run = (kernels: Kernels, sandbox: Sandbox) => {
         const keys = sandbox.floats(panels.k);
@@ -146,7 +155,7 @@ test("attention_decode is the last row of it", () => {
         const count = (headEnd - headStart) * dHead;
         sandbox.guarded([sandbox.area(first, count), sandbox.area(scratch, scratchFloats)], () =>
           kernels.attention_decode(
-            ...([output, input, keys, values, width, logits, headStart, headEnd] as const),
+            ...([output, input, keys, values, headPanels, logits, headStart, headEnd] as const),
             ...([dHead, length, scale, scratch] as const),
           ),
         );
@@ -164,5 +173,37 @@ test("attention_decode is the last row of it", () => {
       compare(run, (actual, reference) => expectClose(actual, reference, 2e-6, size));
     }),
     { numRuns: 150 },
+  );
+});
+
+test("append_to_cache builds what attention_decode reads, token by token", () => {
+  fc.assert(
+    fc.property(shapes, ({ heads, dHead, length, extra, seed }) => {
+      const random = new Random(seed);
+      const rows = Array.from({ length }, () => random.normals(heads * dHead).map(Math.fround));
+      const headPanels = Math.ceil(length / 32) + (extra.k % 3);
+      const size = heads * headPanels * dHead * 32;
+      const run = (kernels: Kernels, sandbox: Sandbox) => {
+        const cache = sandbox.floats(new Array(size).fill(0));
+        const split = Math.floor(heads / 2);
+        rows.forEach((row, position) => {
+          const x = sandbox.floats(row);
+          sandbox.guarded([sandbox.area(cache, size)], () => {
+            kernels.append_to_cache(cache, headPanels, x, 0, split, dHead, position);
+            kernels.append_to_cache(cache, headPanels, x, split, heads, dHead, position);
+          });
+        });
+        return sandbox.readFloats(cache, size);
+      };
+      const expected = new Array(size).fill(0);
+      rows.forEach((row, t) => {
+        row.forEach((value, f) => {
+          expected[Math.floor(f / dHead) * headPanels * dHead * 32 + cell(dHead, f % dHead, t)] = value;
+        });
+      });
+      expect(runOn(exact, run)).toEqual(expected);
+      compare(run, (actual, reference) => expect(actual).toEqual(reference));
+    }),
+    { numRuns: 30 },
   );
 });
