@@ -104,20 +104,19 @@ describe("text", () => {
     expect(stopped.text).toBe(text.slice(0, text.indexOf(text.slice(2, 4)) + 2));
   });
 
-  test.each([
-    ["--temperature", "3"],
-    ["--top-p", "0.9"],
-    ["--top-k", "5"],
-    ["--min-p", "0.01"],
-    ["--seed", "2"],
-  ])("%s implies sampling, by the seed", async (...option) => {
+  test("sampling goes by the seed, not by the number of threads", async () => {
+    const args = ["generate", model, "--prompt", "ABC=1", "--max-new-tokens", "12", "--temperature", "3"];
+    const sampled = await output(...args);
+    expect(await output(...args, "--sample", "--seed", "0", "--threads", "1")).toBe(sampled);
+    expect(await output(...args, "--seed", "7")).not.toBe(sampled);
+  });
+
+  test("each option of sampling implies it", async () => {
     const args = ["generate", model, "--prompt", "ABC=1", "--max-new-tokens", "12"];
-    const sampled = await json(...args, ...option, "--temperature", "3");
-    const again = await json(...args, ...option, "--temperature", "3", "--sample", "--threads", "1");
-    const otherwise = await json(...args, ...option, "--temperature", "3", "--seed", "7");
-    expect(again.text).toBe(sampled.text);
-    expect(otherwise.text).not.toBe(sampled.text);
-    expect((await json(...args)).text).not.toBe(sampled.text);
+    const greedy = await output(...args);
+    const options = ["--temperature=3", "--top-p=0.99", "--top-k=5", "--min-p=0.01", "--seed=2", "--sample"];
+    for (const option of options) expect(await output(...args, option), option).not.toBe(greedy);
+    expect(await output(...args, "--top-k=1")).toBe(greedy);
   });
 });
 
