@@ -16,6 +16,8 @@ const common = {
   clean: true,
   logLevel: "warn" as const,
   fixedExtension: false,
+  // Symbol.asyncDispose is not in the library of ES2022, to which many projects keep.
+  banner: { dts: '/// <reference lib="esnext.disposable" />' },
 };
 
 /** Self-contained: works from a plain static server, without a bundler. */

@@ -1,7 +1,15 @@
 import { SparseLensError } from "../errors.js";
 import type { RemoteOptions } from "./remote-options.js";
 import type { FileLocation } from "./resolved-source.js";
-import { isTransientStatus, request, retryAfter, retrying, statusError, TransientError } from "./retry.js";
+import {
+  isTransientStatus,
+  NotFoundError,
+  request,
+  retryAfter,
+  retrying,
+  statusError,
+  TransientError,
+} from "./retry.js";
 
 /** Name under which the browser keeps downloads (`caches.open`). */
 const cacheName = "sparselens";
@@ -94,6 +102,10 @@ async function fetchWhole(url: string, options: BrowserFetchOptions, method = "G
     throw new TransientError(`the server answered with status ${response.status}`, retryAfter(response));
   }
   if (!response.ok) throw statusError(url, response.status);
+  // Servers of single-page applications answer with the page where they have no file.
+  if (response.headers.get("Content-Type")?.startsWith("text/html")) {
+    throw new NotFoundError(`There is nothing at ${url}: the server answered with a page instead.`);
+  }
   return response;
 }
 

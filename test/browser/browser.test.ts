@@ -1,7 +1,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "../../dist/node/index.js";
-import { chromiumPath, inChromium, launchChromium } from "../support/chromium.js";
+import { chromiumPath, launchChromium } from "../support/chromium.js";
 import { startWebServer, type WebServer } from "../support/web-server.js";
 import type * as actions from "./page.js";
 
@@ -20,7 +20,7 @@ const fixture = (name: string, weights: string) => ({
 const tokenizer = ["/tinypython/encoder.json", "/tinypython/vocab.bpe"];
 const small = fixture("05_yolo2_like_d64", "model.safetensors");
 
-describe.skipIf(!chromiumPath)(inChromium, () => {
+describe.skipIf(!chromiumPath)("in Chromium", () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchChromium(["--host-resolver-rules=MAP insecure.test 127.0.0.1"]);
