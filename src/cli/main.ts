@@ -57,7 +57,7 @@ MODEL is a directory, a weights file, hf:owner/name (Hugging Face), blob:name
 (the released blob store), or default, the small model of this package.
 
 Examples:
-  $ sparselens generate default --prompt "def add(a, b):" --max-new-tokens 32
+  $ sparselens generate default --escapes --prompt "def add(a, b):\\n"
   $ sparselens info hf:openai/circuit-sparsity`,
     );
   // Those that are added inherit the settings above.
