@@ -53,7 +53,10 @@ async function compile(flags) {
     {
       readFile: (name, base) => {
         try {
-          return readFileSync(`${base === "." || base === undefined ? `${root}kernels` : base}/${name}`, "utf8");
+          return readFileSync(
+            `${base === "." || base === undefined ? `${root}kernels` : base}/${name}`,
+            "utf8",
+          );
         } catch {
           return null;
         }

@@ -24,10 +24,11 @@ Example:
   $ sparselens start`,
     )
     .action(async () => {
-      await withModel("default", { kernels: "auto" }, signal, async (model) => {
+      // Named kernels, so that the same text appears on every machine.
+      await withModel("default", { kernels: "simd" }, signal, async (model) => {
         print(faint(PROMPT, process.stdout));
         const stream = model.stream(PROMPT, {
-          ...{ maxNewTokens: 64, doSample: true, temperature: 0.8, topP: 0.95, seed: 1 },
+          ...{ maxNewTokens: 64, doSample: true, temperature: 0.8, topP: 0.95, seed: 82 },
           signal,
         });
         const { text, tokens, timing } = await finish(stream, print);

@@ -20,7 +20,6 @@ export interface Measurement {
 const REPEATS = 7;
 
 /** Runs on every thread alike. */
-// biome-ignore lint/correctness/useYield: a program like the others, without events
 export function* measureProgram(
   thread: Thread,
   model: ModelWeights,
