@@ -15,6 +15,7 @@ const common = {
   outputOptions: { entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" },
   clean: true,
   logLevel: "warn" as const,
+  inputOptions: { checks: { pluginTimings: false } },
   fixedExtension: false,
   // Symbol.asyncDispose is not in the library of ES2022, to which many projects keep.
   banner: { dts: '/// <reference lib="esnext.disposable" />' },
