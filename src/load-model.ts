@@ -43,7 +43,7 @@ export async function loadModel(
     const model = await pool.load(resolved, (tensor, loaded, total) => {
       onProgress?.({ phase: "load", tensor, loaded, total });
     });
-    return new Model(pool, model, tokenizer, resolved.description);
+    return new Model(pool, model, tokenizer, resolved);
   } catch (error) {
     await pool.dispose();
     signal?.throwIfAborted();

@@ -3,6 +3,7 @@ import type { HookRequest } from "./engine/operations.js";
 import { SparseLensError } from "./errors.js";
 import { type GenerationOptions, normalizeGenerationOptions } from "./generation/options.js";
 import { TextStream } from "./generation/text-stream.js";
+import type { ResolvedSource } from "./io/source.js";
 import type { ModelConfig } from "./model/config.js";
 import { describe, type ModelDescription } from "./model/description.js";
 import { type HookFunction, type HookPattern, type Interventions, planHooks } from "./model/hooks.js";
@@ -70,17 +71,25 @@ export class Model {
   readonly tokenizer: Tokenizer | null;
   /** Where it was loaded from. */
   readonly source: string;
+  /** How a bare name was understood, in one sentence. */
+  readonly note?: string;
   readonly #weights: ModelWeights;
   readonly #pool: ThreadPool;
 
   /** Use loadModel. */
-  constructor(pool: ThreadPool, model: LoadedModel, tokenizer: Tokenizer | null, source: string) {
+  constructor(
+    pool: ThreadPool,
+    model: LoadedModel,
+    tokenizer: Tokenizer | null,
+    { description, note }: Pick<ResolvedSource, "description" | "note">,
+  ) {
     this.#pool = pool;
     this.#weights = model.weights;
     this.config = model.weights.config;
     this.description = describe(this.config);
     this.tokenizer = tokenizer;
-    this.source = source;
+    this.source = description;
+    this.note = note;
   }
 
   get threads(): number {

@@ -33,10 +33,7 @@ export async function withModel(
     line.clear();
   }
   try {
-    // A bare name was understood as one of these.
-    if (!json && [`hf:${source}`, `blob:${source}`].includes(model.source)) {
-      console.error(`${source} is not a file or directory here: taking it for ${model.source}.`);
-    }
+    if (model.note && !json) console.error(model.note);
     await use(model, performance.now() - began);
   } finally {
     await model.dispose();
