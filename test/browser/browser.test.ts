@@ -71,6 +71,29 @@ describe.skipIf(!chromiumPath)("in Chromium", () => {
       });
     });
 
+    it("opens a repository of the hub, and downloads it once", async () => {
+      const asked: string[] = [];
+      const commit = "d".repeat(40);
+      const files = { "config.json": "beeg_config.json", "model.safetensors": "model.safetensors" };
+      await page.route("https://huggingface.co/**", async (route) => {
+        const { pathname } = new URL(route.request().url());
+        asked.push(pathname);
+        const headers = { "Access-Control-Allow-Origin": "*" };
+        const [, name] = /^\/someone\/model\/resolve\/d{40}\/(.*)$/.exec(pathname) ?? [];
+        const path = name && `${root}test/fixtures/15_odd_dims/${files[name as keyof typeof files]}`;
+        if (path) return await route.fulfill({ path, headers });
+        const isTree = pathname === `/api/models/someone/model/tree/${commit}`;
+        const tree = Object.keys(files).map((path) => ({ type: "file", path }));
+        return await route.fulfill({ json: isTree ? tree : { sha: commit }, headers });
+      });
+      const hub = { url: "hf:someone/model" };
+      await act(page, "parity", "/models/15_odd_dims", hub, {});
+      const weights = `/someone/model/resolve/${commit}/model.safetensors`;
+      expect(asked).toContain(weights);
+      await act(page, "parity", "/models/15_odd_dims", hub, {});
+      expect(asked.filter((path) => path === weights).length).toBe(1);
+    });
+
     it("opens the files that are picked in the page", async () => {
       const directory = `${root}test/fixtures/15_odd_dims`;
       await page.setInputFiles("input", [`${directory}/beeg_config.json`, `${directory}/final_model.pt`]);
