@@ -9,7 +9,7 @@ square_sum([1, 2, 3])
 
 test("start completes the example and says what the model is", async () => {
   const text = await output("start");
-  const sampled = ["--temperature", "0.8", "--top-p", "0.95", "--seed", "1"];
+  const sampled = ["--temperature", "0.8", "--top-p", "0.95", "--seed", "82", "--kernels", "simd"];
   const expected = await json(
     "generate",
     "default",
@@ -26,5 +26,6 @@ test("start completes the example and says what the model is", async () => {
   expect(summary).toContain("trained on a narrow");
   expect(summary).toContain(`${parameters.toLocaleString("en-US")} parameters`);
   expect(summary).toContain(`${nonzeros.toLocaleString("en-US")} (`);
+  expect(summary).toContain("seed 82: picked because its text parses");
   expect(summary).toMatch(/\d tokens\/s, \w+ kernels, threads: \d/);
 });
