@@ -302,6 +302,8 @@ def main(options):
     say(f"  matrix product {blas['gemm_gflops']:.0f} GFLOP/s, memory read {blas['read_gb_per_second']:.1f} GB/s")
     if blas.get("core", "").lower() in ("haswell", "zen") and has_avx512():
         say("NOTE: OpenBLAS does not use this machine's AVX-512; OPENBLAS_CORETYPE=SKYLAKEX makes it do so.")
+    if options.threads > 1 and "USE_OPENMP" not in blas.get("version", "USE_OPENMP"):
+        say("NOTE: this OpenBLAS has threads of its own, which contend with PyTorch's; libopenblas0-openmp shares them.")
     if blas["reference"]:
         say("WARNING: this is the reference BLAS (or as slow): what is measured with it says nothing about PyTorch.")
         say("         Install OpenBLAS, see README.md; --allow-slow-blas goes on regardless.")
