@@ -1,12 +1,12 @@
 import { BatchOperations, type BatchResult, batchTokens } from "../engine/batch.js";
 import { Arena } from "../engine/memory.js";
-import type { Steps } from "../engine/operations.js";
 import type { Thread } from "../engine/thread.js";
 import type { ModelConfig } from "../model/config.js";
 import { inputWidth } from "../model/description.js";
 import { forward, forwardValues } from "../model/forward.js";
 import { type HookPlan, reserveHooks } from "../model/hooks.js";
 import type { ModelWeights } from "../model/weights.js";
+import type { Events } from "./protocol.js";
 
 /** A forward pass over sequences of any lengths up to `block_size`. */
 export interface ForwardCall {
@@ -30,9 +30,10 @@ export function* forwardProgram(
   model: ModelWeights,
   start: number,
   call: ForwardCall,
-): Steps<BatchResult> {
+): Events<BatchResult> {
   const result: BatchResult = { logits: [], losses: [], activations: new Map() };
   for (const sequences of cut(model.config, call)) {
+    yield { type: "pass" };
     const arena = new Arena(start, thread.memory.floatBytes);
     const hooks = reserveHooks(thread, arena, call.hooks);
     const ops = new BatchOperations(thread, arena, {

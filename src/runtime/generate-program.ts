@@ -2,7 +2,6 @@ import { BatchOperations } from "../engine/batch.js";
 import { cacheOffset, type KeyValueCache, reserveCache } from "../engine/cache.js";
 import { DecodeOperations } from "../engine/decode.js";
 import { Arena } from "../engine/memory.js";
-import type { HookReply, HookRequest } from "../engine/operations.js";
 import type { Thread } from "../engine/thread.js";
 import { padded } from "../engine/weights.js";
 import type { GenerationSettings } from "../generation/options.js";
@@ -11,7 +10,7 @@ import { forward, forwardValues } from "../model/forward.js";
 import { type HookPlan, reserveHooks } from "../model/hooks.js";
 import type { ModelWeights } from "../model/weights.js";
 import { widestValue } from "./forward-program.js";
-import type { TokenEvent } from "./protocol.js";
+import type { Events } from "./protocol.js";
 
 /** Continues one sequence of tokens. */
 export interface GenerateCall {
@@ -32,8 +31,6 @@ export interface GenerateResult {
   /** Hook point → `[positions, width]`, a row for every position that was computed, in order. */
   readonly activations: Map<string, Float32Array<ArrayBuffer>[]>;
 }
-
-type Events<T = void> = Generator<HookRequest | TokenEvent, T, HookReply>;
 
 /** Sent around when thread 0 decides to end. */
 const END = -1;

@@ -1,7 +1,7 @@
 import { CONTROL } from "../engine/memory.js";
-import type { HookReply, HookRequest } from "../engine/operations.js";
 import type { Thread } from "../engine/thread.js";
 import type { ModelWeights } from "../model/weights.js";
+import type { Events } from "./protocol.js";
 
 /** Measures the machine, with the model's memory: for benchmarks. */
 export interface MeasureCall {
@@ -25,7 +25,7 @@ export function* measureProgram(
   model: ModelWeights,
   end: number,
   kernelMilliseconds: Readonly<Record<string, number>>,
-): Generator<HookRequest, Measurement, HookReply> {
+): Events<Measurement> {
   const blocks = Math.floor((end - CONTROL) / 64);
   const [first, last] = thread.share(blocks);
   const times: number[] = [];

@@ -52,6 +52,14 @@ export interface TokenEvent {
   readonly token: number;
 }
 
+/** The next pass over a part of a batch begins: time to look whether the caller has aborted. */
+interface PassEvent {
+  readonly type: "pass";
+}
+
+/** A program that runs on every thread alike. Tokens and hooks are thread 0's to report. */
+export type Events<T = void> = Generator<HookRequest | TokenEvent | PassEvent, T, HookReply>;
+
 /** An error on its way between threads. */
 export interface ThreadError {
   readonly message: string;

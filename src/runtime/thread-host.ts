@@ -15,15 +15,13 @@ import { createMemory } from "./memory.js";
 import type {
   Call,
   CallResult,
+  Events,
   FromThread,
   LoadedModel,
   Port,
   ThreadError,
-  TokenEvent,
   ToThread,
 } from "./protocol.js";
-
-type Program = Generator<HookRequest | TokenEvent, CallResult, HookReply>;
 
 /** One engine thread: takes messages, runs programs. */
 export class ThreadHost {
@@ -104,7 +102,7 @@ export class ThreadHost {
     }
   }
 
-  #program(call: Call): Program {
+  #program(call: Call): Events<CallResult> {
     const { weights, end } = this.#model;
     if (call.type === "forward") return forwardProgram(this.#thread, weights, end, call);
     if (call.type === "generate") return generateProgram(this.#thread, weights, end, call);
@@ -113,7 +111,7 @@ export class ThreadHost {
     return measureProgram(this.#thread, weights, end, milliseconds);
   }
 
-  async #run(program: Program): Promise<CallResult> {
+  async #run(program: Events<CallResult>): Promise<CallResult> {
     let step = program.next();
     while (!step.done) {
       const event = step.value;
@@ -121,7 +119,7 @@ export class ThreadHost {
         const reply = await this.#ask(event);
         step = program.next(reply);
       } else {
-        this.#port.post(event);
+        if (event.type === "token") this.#port.post(event);
         // Without shared memory an abort arrives as a message, and messages need a turn.
         if (!this.#shared) await nextTurn();
         step = program.next([]);
