@@ -34,6 +34,13 @@ export function add(y: usize, x: usize, n: i32): void {
   for (; y < end; y += 4, x += 4) store<f32>(y, load<f32>(y) + load<f32>(x));
 }
 
+/** y = a + b; n need not be a multiple of 4. */
+export function sum(y: usize, a: usize, b: usize, n: i32): void {
+  const end4 = at(y, n & ~3), end = at(y, n);
+  for (; y < end4; y += 16, a += 16, b += 16) v128.store(y, f32x4.add(v128.load(a), v128.load(b)));
+  for (; y < end; y += 4, a += 4, b += 4) store<f32>(y, load<f32>(a) + load<f32>(b));
+}
+
 export function copy(target: usize, source: usize, bytes: i32): void {
   memory.copy(target, source, <usize>bytes);
 }

@@ -7,15 +7,17 @@ import { at, multiplyAdd } from "./simd";
 const LINES_AHEAD: i32 = 64;
 
 /**
- * y += W[:, j] * x[j] for the active columns j only; W in compressed sparse columns. Rows within a column are unique,
- * so that four of them can be in flight at once.
+ * y += W[:, j] * x[j] for the active columns j only. Column j lies in `columns` from byte offsets[j] on: its n values,
+ * then its n row indices (u16), then up to 3 bytes of padding. Rows within a column are unique, so that four of them can
+ * be in flight at once.
  *
  * The columns lie scattered over more memory than the caches hold, and each is too short for the hardware to guess
  * what comes next: a group of columns is touched, all its misses at once, while the group before it is computed.
+ * @param offsets u32[columns + 1]
  * @param active u16[activeCount], ascending
  */
 export function csc_accumulate(
-  y: usize, columnPointers: usize, rowIndices: usize, values: usize, active: usize, activeCount: i32, x: usize,
+  y: usize, offsets: usize, columns: usize, active: usize, activeCount: i32, x: usize,
 ): void {
   const activeEnd = active + (<usize>activeCount << 1);
   let touched = active;
@@ -23,13 +25,16 @@ export function csc_accumulate(
   while (active < activeEnd) {
     const groupEnd = touched == active ? active + 2 : touched;
     for (let lines = 0; lines < LINES_AHEAD && touched < activeEnd; touched += 2) {
-      const column = columnPointers + (<usize>load<u16>(touched) << 2);
-      const first: usize = load<u32>(column), last: usize = load<u32>(column, 4);
-      for (let p = values + (first << 2), end = values + (last << 2); p < end; p += 64, lines++) unused |= load<i32>(p);
-      for (let p = rowIndices + (first << 1), end = rowIndices + (last << 1); p < end; p += 64, lines++) unused |= load<i32>(p);
+      const offset = offsets + (<usize>load<u16>(touched) << 2);
+      const end = columns + <usize>load<u32>(offset, 4);
+      for (let p = columns + <usize>load<u32>(offset); p < end; p += 64, lines++) unused |= load<i32>(p);
       lines++; // so that empty columns end the group, too
     }
-    for (; active < groupEnd; active += 2) addColumn(y, columnPointers, rowIndices, values, <usize>load<u16>(active) << 2, x);
+    for (; active < groupEnd; active += 2) {
+      const j = <usize>load<u16>(active) << 2;
+      const start = columns + <usize>load<u32>(offsets + j);
+      addColumn(y, start, (load<u32>(offsets + j, 4) - load<u32>(offsets + j)) / 6, load<f32>(x + j));
+    }
   }
   keepAlive(unused);
 }
@@ -43,15 +48,11 @@ function keepAlive(value: i32): void {
 
 // @ts-ignore: decorator
 @inline
-function addColumn(y: usize, columnPointers: usize, rowIndices: usize, values: usize, j: usize, x: usize): void {
-  const scalar = load<f32>(x + j);
+function addColumn(y: usize, value: usize, count: usize, scalar: f32): void {
   const vector = f32x4.splat(scalar);
-  const first: usize = load<u32>(columnPointers + j);
-  const last: usize = load<u32>(columnPointers + j, 4);
-  let index = rowIndices + (first << 1);
-  let value = values + (first << 2);
-  const end = values + (last << 2);
-  const end4 = values + ((first + ((last - first) & ~3)) << 2);
+  const end = value + (count << 2);
+  const end4 = value + ((count & ~3) << 2);
+  let index = end;
   while (value < end4) {
     const product = f32x4.mul(vector, v128.load(value));
     const y0 = y + (<usize>load<u16>(index) << 2);

@@ -39,6 +39,8 @@ export class DecodeOperations implements Operations {
   readonly #options: DecodeOptions;
   /** Where threads put their shares, in turn: a slow thread may still read the one while a fast one fills the other. */
   readonly #shared: [Pointer, Pointer];
+  /** Bytes from the first half of a shared sum to the second. */
+  readonly #half: number;
   #turn = 0;
   readonly #scores: Pointer;
   readonly #positionScratch: Pointer;
@@ -53,7 +55,8 @@ export class DecodeOperations implements Operations {
     this.#options = options;
     const { widest, vocabularySize, cache } = options;
     const width = padded(Math.max(widest, vocabularySize));
-    this.#shared = [arena.floats(width), arena.floats(width)];
+    this.#half = width * thread.memory.floatBytes;
+    this.#shared = [arena.floats(2 * width), arena.floats(2 * width)];
     this.#logits = arena.floats(width);
     const scores = cache.panels * PANEL + 4 * cache.dHead;
     this.#scores = this.#mine(() => arena.floats(scores));
@@ -118,15 +121,15 @@ export class DecodeOperations implements Operations {
     activation: Activation = "identity",
   ): void {
     const target = this.#nextShared();
-    this.#multiply(target, x, weights);
-    if (activation !== "identity") {
-      const [start, end] = this.#rows(weights);
-      if (end > start) this.#kernels[activation](target + start * this.#floatBytes, end - start);
-    }
+    if (weights.byColumn) this.#scatter(target, x, weights, weights.byColumn);
+    else this.#gather(target, x, weights);
     this.#thread.barrier();
     const offsets = partOffsets(weights.parts);
     outputs.forEach((y, i) => {
-      this.#kernels.copy(y.pointer, target + offsets[i] * this.#floatBytes, y.width * this.#floatBytes);
+      const sum = target + offsets[i] * this.#floatBytes;
+      if (weights.byColumn) this.#kernels.sum(y.pointer, sum, sum + this.#half, y.width);
+      else this.#kernels.copy(y.pointer, sum, y.width * this.#floatBytes);
+      if (activation !== "identity") this.#kernels[activation](y.pointer, y.width);
       y.activeCount = -1;
     });
   }
@@ -160,7 +163,7 @@ export class DecodeOperations implements Operations {
   }
 
   unembed(x: Vector, weights: SparseWeights, bigram: Pointer): void {
-    this.#multiply(this.#logits, x, weights);
+    this.#gather(this.#logits, x, weights);
     const [start, end] = this.#rows(weights);
     if (bigram) {
       const row = bigram + this.#token * this.#options.vocabularySize * this.#floatBytes;
@@ -211,33 +214,69 @@ export class DecodeOperations implements Operations {
     return this.#shared[this.#turn];
   }
 
-  #rows(weights: SparseWeights): [number, number] {
-    return [weights.rowStarts[this.#thread.index], weights.rowStarts[this.#thread.index + 1]];
+  #rows({ rowStarts }: SparseWeights): [number, number] {
+    return [rowStarts[this.#thread.index], rowStarts[this.#thread.index + 1]];
   }
 
-  /** This thread's rows of W x + bias, at the places of their parts. */
-  #multiply(target: Pointer, x: Vector, weights: SparseWeights): void {
-    const { byRow, byColumn, bias, parts } = weights;
+  /** This thread's rows of W x + bias. */
+  #gather(target: Pointer, x: Vector, weights: SparseWeights): void {
+    const { pointers, indices, values } = weights.byRow;
     const [start, end] = this.#rows(weights);
+    this.#begin(target, weights, start, end, true);
+    this.#eachPart(weights, start, end, (offset, first, last) => {
+      const y = target + offset * this.#floatBytes;
+      this.#kernels.csr_accumulate(y, pointers, indices, values, x.pointer, first, last);
+    });
+  }
+
+  /**
+   * W x + bias as the sum of two vectors: what the first half of the active inputs adds to the bias, and what the second
+   * half does. An even number of threads shares out the halves; rows are shared out in blocks.
+   */
+  #scatter(
+    target: Pointer,
+    x: Vector,
+    weights: SparseWeights,
+    blocks: NonNullable<SparseWeights["byColumn"]>,
+  ): void {
+    if (x.activeCount < 0) x.activeCount = this.#kernels.list_nonzeros(x.pointer, x.width, x.active);
+    const { index, count } = this.#thread;
+    const middle = x.activeCount >> 1;
+    const block = count % 2 === 0 ? index >> 1 : index;
+    const { offsets, columns } = blocks[block];
+    for (const half of count % 2 === 0 ? [index % 2] : [0, 1]) {
+      const y = target + half * this.#half;
+      this.#begin(y, weights, weights.blockStarts[block], weights.blockStarts[block + 1], half === 0);
+      const active = x.active + half * middle * 2;
+      const activeCount = half === 0 ? middle : x.activeCount - middle;
+      this.#kernels.csc_accumulate(y, offsets, columns, active, activeCount, x.pointer);
+    }
+  }
+
+  /** Sets rows to the bias, or to zero. */
+  #begin(target: Pointer, weights: SparseWeights, start: number, end: number, withBias: boolean): void {
     const bytes = this.#floatBytes;
+    this.#eachPart(weights, start, end, (offset, first, last) => {
+      const y = target + (offset + first) * bytes;
+      if (withBias && weights.bias)
+        this.#kernels.copy(y, weights.bias + first * bytes, (last - first) * bytes);
+      else this.#kernels.zero(y, (last - first) * bytes);
+    });
+  }
+
+  /** The parts among rows start ≤ row < end: how far the part's rows are moved, and which they are. */
+  #eachPart(
+    { parts }: SparseWeights,
+    start: number,
+    end: number,
+    visit: (offset: number, first: number, last: number) => void,
+  ): void {
     let row = 0;
-    partOffsets(parts).forEach((offset, i) => {
+    partOffsets(parts).forEach((place, i) => {
       const [first, last] = [Math.max(start, row), Math.min(end, row + parts[i])];
-      if (first < last) {
-        const y = target + (offset - row) * bytes;
-        if (bias) this.#kernels.copy(y + first * bytes, bias + first * bytes, (last - first) * bytes);
-        else this.#kernels.zero(y + first * bytes, (last - first) * bytes);
-        if (!byColumn) {
-          const { pointers, indices, values } = byRow;
-          this.#kernels.csr_accumulate(y, pointers, indices, values, x.pointer, first, last);
-        }
-      }
+      if (first < last) visit(place - row, first, last);
       row += parts[i];
     });
-    if (!byColumn) return;
-    if (x.activeCount < 0) x.activeCount = this.#kernels.list_nonzeros(x.pointer, x.width, x.active);
-    const { pointers, indices, values } = byColumn[this.#thread.index];
-    this.#kernels.csc_accumulate(target, pointers, indices, values, x.active, x.activeCount, x.pointer);
   }
 
   #lookUp(target: Pointer, width: number, table: SparseWeights, row: number): void {

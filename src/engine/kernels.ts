@@ -13,9 +13,8 @@ export interface Kernels {
 
   csc_accumulate(
     y: Pointer,
-    columnPointers: Pointer,
-    rowIndices: Pointer,
-    values: Pointer,
+    offsets: Pointer,
+    columns: Pointer,
     active: Pointer,
     activeCount: number,
     x: Pointer,
@@ -60,6 +59,7 @@ export interface Kernels {
   gelu(x: Pointer, n: number): void;
   relu(x: Pointer, n: number): void;
   add(y: Pointer, x: Pointer, n: number): void;
+  sum(y: Pointer, a: Pointer, b: Pointer, n: number): void;
   copy(target: Pointer, source: Pointer, bytes: number): void;
   zero(target: Pointer, bytes: number): void;
   log_sum_exp(x: Pointer, n: number): number;

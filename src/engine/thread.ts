@@ -7,7 +7,7 @@ export class Stopped extends Error {
 }
 
 /** Turns at the barrier before a thread goes to sleep: about the time that waking it up would take. */
-const SPINS = 20_000;
+const SPINS = 500_000;
 
 // Words of the control block, which all threads and the caller share.
 const ARRIVALS = CONTROL >> 2;

@@ -3,13 +3,20 @@ import type { SparseMatrix } from "../tensor.js";
 import type { Pointer } from "./kernels.js";
 import type { Arena, EngineMemory } from "./memory.js";
 
-/** Addresses of a sparse matrix: compressed rows, or compressed columns of a block of rows. */
-interface Compressed {
-  /** u32[rows + 1] or u32[columns + 1] */
+/** Addresses of a matrix in compressed sparse rows. */
+interface CompressedRows {
+  /** u32[rows + 1] */
   readonly pointers: Pointer;
   /** u16[nonzeros] */
   readonly indices: Pointer;
   readonly values: Pointer;
+}
+
+/** Addresses of a block of rows in compressed sparse columns, each column in one piece, as csc_accumulate wants it. */
+interface CompressedColumns {
+  /** u32[columns + 1], in bytes */
+  readonly offsets: Pointer;
+  readonly columns: Pointer;
 }
 
 /** A weight matrix `[rows, columns]` in the engine's memory. Plain data: it is posted to every thread. */
@@ -18,11 +25,13 @@ export interface SparseWeights {
   readonly columns: number;
   readonly nonzeros: number;
   /** By rows: batched products, look-ups, products with a dense vector. */
-  readonly byRow: Compressed;
-  /** By columns, a block of rows for each thread: products with a vector that AbsTopK made sparse. */
-  readonly byColumn: readonly Compressed[] | null;
-  /** Rows of thread t: rowStarts[t] ≤ row < rowStarts[t + 1]; about the same number of nonzeros each. */
+  readonly byRow: CompressedRows;
+  /** Rows of thread t in products by rows: rowStarts[t] ≤ row < rowStarts[t + 1]; about as many nonzeros each. */
   readonly rowStarts: readonly number[];
+  /** By columns, in blocks of rows: products with a vector that AbsTopK made sparse. */
+  readonly byColumn: readonly CompressedColumns[] | null;
+  /** Rows of each block, likewise. */
+  readonly blockStarts: readonly number[];
   /** Widths of the values into which the product is split (q, k and v), summing up to rows. */
   readonly parts: readonly number[];
   /** f32[rows], or 0. */
@@ -73,49 +82,76 @@ export function placeMatrix(
     );
   }
   const nonzeros = values.length;
-  const compressed = (lines: number, entries: number): Compressed => ({
-    pointers: arena.bytes(4 * (lines + 1)),
-    indices: arena.bytes(2 * entries),
-    values: arena.floats(entries),
-  });
   const rowStarts = balance(rowPointers, threads);
-  const byRow = compressed(rows, nonzeros);
-  const byColumn = sparseInput
-    ? Array.from({ length: threads }, (_, t) =>
-        compressed(columns, rowPointers[rowStarts[t + 1]] - rowPointers[rowStarts[t]]),
-      )
-    : null;
+  const byRow: CompressedRows = {
+    pointers: arena.bytes(4 * (rows + 1)),
+    indices: arena.bytes(2 * nonzeros),
+    values: arena.floats(nonzeros),
+  };
   memory.ensure(arena.end);
-
   const { buffer } = memory.bytes;
   new Uint32Array(buffer, byRow.pointers, rows + 1).set(rowPointers);
   new Uint16Array(buffer, byRow.indices, nonzeros).set(columnIndices);
   memory.floats(byRow.values, nonzeros).set(values);
 
-  byColumn?.forEach((block, t) => {
-    const [rowStart, rowEnd] = [rowStarts[t], rowStarts[t + 1]];
-    const [first, last] = [rowPointers[rowStart], rowPointers[rowEnd]];
-    const pointers = new Uint32Array(buffer, block.pointers, columns + 1);
-    const indices = new Uint16Array(buffer, block.indices, last - first);
-    const entries = memory.floats(block.values, last - first);
-    const next = new Uint32Array(columns + 1);
-    for (let i = first; i < last; i++) next[columnIndices[i] + 1]++;
-    for (let column = 0; column < columns; column++) next[column + 1] += next[column];
-    pointers.set(next);
-    const offsets = partOffsets(parts);
-    let part = 0;
-    let partEnd = parts[0];
-    for (let row = rowStart; row < rowEnd; row++) {
-      while (row >= partEnd) partEnd += parts[++part];
-      const position = offsets[part] + row - (partEnd - parts[part]);
-      for (let i = rowPointers[row]; i < rowPointers[row + 1]; i++) {
-        const target = next[columnIndices[i]]++;
-        indices[target] = position;
-        entries[target] = values[i];
-      }
+  const blockStarts = balance(rowPointers, columnBlocks(threads));
+  const byColumn = sparseInput
+    ? blockStarts.slice(1).map((end, i) => placeColumns(memory, arena, matrix, parts, blockStarts[i], end))
+    : null;
+  return { rows, columns, nonzeros, byRow, rowStarts, byColumn, blockStarts, parts, bias };
+}
+
+/**
+ * Into how many blocks of rows products by columns are cut. The inputs are cut in two halves as well, so that two
+ * threads need no more blocks than one: short columns waste cache lines.
+ */
+export function columnBlocks(threads: number): number {
+  return threads % 2 === 0 ? threads / 2 : threads;
+}
+
+function placeColumns(
+  memory: EngineMemory,
+  arena: Arena,
+  { columns, rowPointers, columnIndices, values }: SparseMatrix,
+  parts: readonly number[],
+  rowStart: number,
+  rowEnd: number,
+): CompressedColumns {
+  const { floatBytes } = memory;
+  const [first, last] = [rowPointers[rowStart], rowPointers[rowEnd]];
+  const counts = new Uint32Array(columns);
+  for (let i = first; i < last; i++) counts[columnIndices[i]]++;
+  const ends = new Uint32Array(columns + 1);
+  for (let column = 0; column < columns; column++) {
+    const bytes = counts[column] * (floatBytes + 2);
+    ends[column + 1] = ends[column] + Math.ceil(bytes / floatBytes) * floatBytes;
+  }
+  const offsets = arena.bytes(4 * (columns + 1));
+  const block = arena.bytes(ends[columns]);
+  memory.ensure(arena.end);
+
+  const { buffer } = memory.bytes;
+  new Uint32Array(buffer, offsets, columns + 1).set(ends);
+  const entries = memory.floats(block, ends[columns] / floatBytes);
+  const indices = new Uint16Array(buffer, block, ends[columns] / 2);
+  const nextValue = new Uint32Array(columns);
+  const nextIndex = new Uint32Array(columns);
+  for (let column = 0; column < columns; column++) {
+    nextValue[column] = ends[column] / floatBytes;
+    nextIndex[column] = (ends[column] + counts[column] * floatBytes) / 2;
+  }
+  const starts = partOffsets(parts);
+  let part = 0;
+  let partEnd = parts[0];
+  for (let row = rowStart; row < rowEnd; row++) {
+    while (row >= partEnd) partEnd += parts[++part];
+    const position = starts[part] + row - (partEnd - parts[part]);
+    for (let i = rowPointers[row]; i < rowPointers[row + 1]; i++) {
+      entries[nextValue[columnIndices[i]]++] = values[i];
+      indices[nextIndex[columnIndices[i]]++] = position;
     }
-  });
-  return { rows, columns, nonzeros, byRow, byColumn, rowStarts, parts, bias };
+  }
+  return { offsets, columns: block };
 }
 
 /** Copies a dense tensor into the engine's memory. */

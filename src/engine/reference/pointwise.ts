@@ -5,7 +5,7 @@ import type { Heap } from "./heap.js";
 /** Twin of `kernels/pointwise.ts` and `kernels/stream.ts`. */
 export function pointwiseKernels(
   heap: Heap,
-): Pick<Kernels, "gelu" | "relu" | "add" | "copy" | "zero" | "log_sum_exp" | "stream_sum"> {
+): Pick<Kernels, "gelu" | "relu" | "add" | "sum" | "sum" | "copy" | "zero" | "log_sum_exp" | "stream_sum"> {
   return {
     gelu(x, n) {
       const { floats } = heap;
@@ -24,6 +24,11 @@ export function pointwiseKernels(
       const y0 = heap.float(y);
       const x0 = heap.float(x);
       for (let i = 0; i < n; i++) floats[y0 + i] += floats[x0 + i];
+    },
+    sum(y, a, b, n) {
+      const { floats } = heap;
+      const [y0, a0, b0] = [heap.float(y), heap.float(a), heap.float(b)];
+      for (let i = 0; i < n; i++) floats[y0 + i] = floats[a0 + i] + floats[b0 + i];
     },
     copy(target, source, bytes) {
       heap.bytes.copyWithin(target, source, source + bytes);

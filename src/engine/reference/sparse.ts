@@ -7,21 +7,19 @@ export function sparseKernels(
 ): Pick<Kernels, "csc_accumulate" | "csr_accumulate" | "csr_multiply_panel" | "csr_add_row"> {
   const sums = new Float64Array(32);
   return {
-    csc_accumulate(y, columnPointers, rowIndices, values, active, activeCount, x) {
-      const { floats, u16, u32 } = heap;
+    csc_accumulate(y, offsets, columns, active, activeCount, x) {
+      const { floats, u16, u32, floatBytes } = heap;
       const y0 = heap.float(y);
       const x0 = heap.float(x);
-      const pointers = element(columnPointers, 4);
-      const rows = element(rowIndices, 2);
-      const weights = heap.float(values);
+      const ends = element(offsets, 4);
       const listed = element(active, 2);
       for (let a = 0; a < activeCount; a++) {
         const j = u16[listed + a];
         const scalar = floats[x0 + j];
-        const last = u32[pointers + j + 1];
-        for (let e = u32[pointers + j]; e < last; e++) {
-          floats[y0 + u16[rows + e]] += floats[weights + e] * scalar;
-        }
+        const count = Math.floor((u32[ends + j + 1] - u32[ends + j]) / (floatBytes + 2));
+        const weights = heap.float(columns + u32[ends + j]);
+        const rows = element(columns + u32[ends + j] + count * floatBytes, 2);
+        for (let e = 0; e < count; e++) floats[y0 + u16[rows + e]] += floats[weights + e] * scalar;
       }
     },
 

@@ -127,6 +127,24 @@ test("add, also of a vector to itself", () => {
   );
 });
 
+test("sum", () => {
+  fc.assert(
+    fc.property(sizes, fc.integer(), (n, seed) => {
+      const random = new Random(seed);
+      const [a, b] = [random.normals(n).map(Math.fround), random.normals(n).map(Math.fround)];
+      const run = (kernels: Kernels, sandbox: Sandbox) => {
+        const target = sandbox.floats([], n);
+        const [first, second] = [sandbox.floats(a), sandbox.floats(b)];
+        sandbox.guarded([sandbox.area(target, n)], () => kernels.sum(target, first, second, n));
+        return sandbox.readFloats(target, n);
+      };
+      const sums = a.map((value, i) => value + b[i]);
+      expect(runOn(exact, run)).toEqual(sums);
+      for (const subject of [plain, ...fast]) expect(runOn(subject, run)).toEqual(sums.map(Math.fround));
+    }),
+  );
+});
+
 test("copy and zero, byte by byte and with overlap", () => {
   fc.assert(
     fc.property(fc.nat(100), fc.nat(100), fc.nat(100), fc.integer(), (from, to, bytes, seed) => {

@@ -56,6 +56,14 @@ export class Sandbox {
     return pointer;
   }
 
+  writeFloats(pointer: number, values: ArrayLike<number>): void {
+    this.#floatsAt(pointer, values.length).set(values);
+  }
+
+  writeU16(pointer: number, values: ArrayLike<number>): void {
+    new Uint16Array(this.memory.buffer, pointer, values.length).set(values);
+  }
+
   readFloats(pointer: number, count: number): number[] {
     return Array.from(this.#floatsAt(pointer, count));
   }

@@ -50,6 +50,24 @@ function store(sandbox: Sandbox, { pointers, indices, values }: Compressed): [nu
   return [sandbox.u32(pointers), sandbox.u16(indices), sandbox.floats(values)];
 }
 
+/** Columns in one piece each: values, row indices, padding. */
+function storeColumns(sandbox: Sandbox, { pointers, indices, values }: Compressed): [number, number] {
+  const { floatBytes } = sandbox;
+  const offsets = [0];
+  for (let j = 0; j + 1 < pointers.length; j++) {
+    const bytes = (pointers[j + 1] - pointers[j]) * (floatBytes + 2);
+    offsets.push(offsets[j] + Math.ceil(bytes / floatBytes) * floatBytes);
+  }
+  const size = offsets[offsets.length - 1] / floatBytes;
+  const columns = sandbox.floats([], size);
+  for (let j = 0; j + 1 < pointers.length; j++) {
+    const [first, last] = [pointers[j], pointers[j + 1]];
+    sandbox.writeFloats(columns + offsets[j], values.slice(first, last));
+    sandbox.writeU16(columns + offsets[j] + (last - first) * floatBytes, indices.slice(first, last));
+  }
+  return [sandbox.u32(offsets), columns];
+}
+
 const dot = (a: number[], b: number[]) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 const absolute = (values: number[]) => values.map(Math.abs);
 
@@ -78,7 +96,7 @@ test("csc_accumulate adds the active columns", () => {
       const masked = x.map((value, j) => (active.includes(j) ? value : 0));
       const run = (kernels: Kernels, sandbox: Sandbox) => {
         const output = sandbox.floats(y);
-        const weights = store(sandbox, compress(transposed));
+        const weights = storeColumns(sandbox, compress(transposed));
         const list = sandbox.u16(active);
         const input = sandbox.floats(x);
         sandbox.guarded([sandbox.area(output, rows)], () =>
