@@ -1,6 +1,6 @@
 // Causal attention over panels ([feature][32 tokens]); head h owns the features h * dHead … (h + 1) * dHead - 1.
 // A sequence begins at a token that is a multiple of 8, so eight of its queries always lie side by side in one panel.
-import { at, exp4, larger, maxLanes, multiplyAdd, sumLanes } from "./simd";
+import { at, exp4, keepAlive, larger, maxLanes, multiplyAdd, sumLanes } from "./simd";
 
 /** Address of feature `feature` of token `token` in panels of `width` features. */
 // @ts-ignore: decorator
@@ -156,6 +156,7 @@ export function attention_decode(
   const sums = at(scratch, padded);
   const panelBytes = <usize>dHead << 7;
   const scales = f32x4.splat(scale);
+  let unused: i32 = 0;
   for (let h = headStart; h < headEnd; h++) {
     const offset = <usize>(h * headPanels) * panelBytes;
     const qh = at(q, h * dHead), yh = at(y, h * dHead);
@@ -205,6 +206,14 @@ export function attention_decode(
     total += sumLanes(total4);
     const factor: f32 = 1 / total;
 
+    // The next head's keys: short pieces, since the zeros of q are skipped, that the hardware does not foresee.
+    if (h + 1 < headEnd) {
+      for (let d = 0; d < dHead; d++) {
+        if (load<u32>(at(qh, dHead + d)) == 0) continue;
+        let kp = k + offset + <usize>headPanels * panelBytes + (<usize>d << 7);
+        for (let s = 0; s < padded; s += 32, kp += panelBytes) unused |= load<i32>(kp) | load<i32>(kp, 64);
+      }
+    }
     memory.fill(sums, 0, <usize>dHead << 4);
     base = v + offset;
     for (let s = 0; s < padded; s += 32, base += panelBytes) {
@@ -226,6 +235,7 @@ export function attention_decode(
     }
     for (let d = 0; d < dHead; d++) store<f32>(at(yh, d), sumLanes(v128.load(sums + (<usize>d << 4))) * factor);
   }
+  keepAlive(unused);
 }
 
 /**

@@ -30,6 +30,15 @@ export function at(pointer: usize, index: i32): usize {
   return pointer + (<usize>index << 2);
 }
 
+/**
+ * Nobody reads what was touched to have it in the cache; without a use the compiler would be free to leave it out.
+ */
+// @ts-ignore: decorator
+@inline
+export function keepAlive(value: i32): void {
+  if (value == i32.MIN_VALUE + 1) memory.fill(0, 0, 0);
+}
+
 /** Larger of each lane: one instruction where f32x4.max needs six for NaN and -0. A NaN in a stays. */
 // @ts-ignore: decorator
 @inline

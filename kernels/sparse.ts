@@ -1,5 +1,5 @@
 // Products with a sparse matrix. Indices are u16, values f32, pointers into them u32.
-import { at, multiplyAdd } from "./simd";
+import { at, keepAlive, multiplyAdd } from "./simd";
 
 // Cache lines that csc_accumulate asks for before it needs them.
 // @ts-ignore: decorator
@@ -37,13 +37,6 @@ export function csc_accumulate(
     }
   }
   keepAlive(unused);
-}
-
-// Nobody reads what was touched; without a use the compiler would be free to leave it out.
-// @ts-ignore: decorator
-@inline
-function keepAlive(value: i32): void {
-  if (value == i32.MIN_VALUE + 1) memory.fill(0, 0, 0);
 }
 
 // @ts-ignore: decorator
