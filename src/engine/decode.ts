@@ -12,7 +12,7 @@ import type {
   Value,
 } from "./operations.js";
 import type { Thread } from "./thread.js";
-import { padded, partOffsets, type SparseWeights } from "./weights.js";
+import { padded, type SparseWeights } from "./weights.js";
 
 /** A vector of which every thread has its own copy, and the list of its nonzeros. */
 interface Vector extends Value {
@@ -124,9 +124,8 @@ export class DecodeOperations implements Operations {
     if (weights.byColumn) this.#scatter(target, x, weights, weights.byColumn);
     else this.#gather(target, x, weights);
     this.#thread.barrier();
-    const offsets = partOffsets(weights.parts);
     outputs.forEach((y, i) => {
-      const sum = target + offsets[i] * this.#floatBytes;
+      const sum = target + weights.partOffsets[i] * this.#floatBytes;
       if (weights.byColumn) this.#kernels.sum(y.pointer, sum, sum + this.#half, y.width);
       else this.#kernels.copy(y.pointer, sum, y.width * this.#floatBytes);
       if (activation !== "identity") this.#kernels[activation](y.pointer, y.width);
@@ -266,17 +265,18 @@ export class DecodeOperations implements Operations {
 
   /** The parts among rows start ≤ row < end: how far the part's rows are moved, and which they are. */
   #eachPart(
-    { parts }: SparseWeights,
+    { parts, partOffsets }: SparseWeights,
     start: number,
     end: number,
     visit: (offset: number, first: number, last: number) => void,
   ): void {
     let row = 0;
-    partOffsets(parts).forEach((place, i) => {
-      const [first, last] = [Math.max(start, row), Math.min(end, row + parts[i])];
-      if (first < last) visit(place - row, first, last);
+    for (let i = 0; i < parts.length; i++) {
+      const first = Math.max(start, row);
+      const last = Math.min(end, row + parts[i]);
+      if (first < last) visit(partOffsets[i] - row, first, last);
       row += parts[i];
-    });
+    }
   }
 
   #lookUp(target: Pointer, width: number, table: SparseWeights, row: number): void {

@@ -34,6 +34,8 @@ export interface SparseWeights {
   readonly blockStarts: readonly number[];
   /** Widths of the values into which the product is split (q, k and v), summing up to rows. */
   readonly parts: readonly number[];
+  /** Where each part begins in a vector that holds them one after the other, each padded. */
+  readonly partOffsets: readonly number[];
   /** f32[rows], or 0. */
   readonly bias: Pointer;
 }
@@ -46,8 +48,7 @@ export function padded(width: number): number {
   return (width + 15) & ~15;
 }
 
-/** Offset of each part's first element when parts are stored one after the other, each padded. */
-export function partOffsets(parts: readonly number[]): number[] {
+function placeParts(parts: readonly number[]): number[] {
   let offset = 0;
   return parts.map((width) => {
     const start = offset;
@@ -98,7 +99,10 @@ export function placeMatrix(
   const byColumn = sparseInput
     ? blockStarts.slice(1).map((end, i) => placeColumns(memory, arena, matrix, parts, blockStarts[i], end))
     : null;
-  return { rows, columns, nonzeros, byRow, rowStarts, byColumn, blockStarts, parts, bias };
+  return {
+    ...{ rows, columns, nonzeros, byRow, rowStarts, byColumn, blockStarts, parts, bias },
+    partOffsets: placeParts(parts),
+  };
 }
 
 /**
@@ -140,7 +144,7 @@ function placeColumns(
     nextValue[column] = ends[column] / floatBytes;
     nextIndex[column] = (ends[column] + counts[column] * floatBytes) / 2;
   }
-  const starts = partOffsets(parts);
+  const starts = placeParts(parts);
   let part = 0;
   let partEnd = parts[0];
   for (let row = rowStart; row < rowEnd; row++) {

@@ -42,12 +42,12 @@ export type FromThread =
   | { type: "progress"; tensor: string; done: number; total: number }
   | { type: "loaded"; model: LoadedModel; memoryBytes: number }
   | HookRequest
-  | TokenEvent
+  | { type: "tokens"; tokens: readonly number[] }
   | { type: "done"; result: CallResult | null; memoryBytes: number }
   | { type: "failed"; error: ThreadError };
 
 /** A token was generated. */
-export interface TokenEvent {
+interface TokenEvent {
   readonly type: "token";
   readonly token: number;
 }

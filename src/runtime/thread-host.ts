@@ -112,20 +112,25 @@ export class ThreadHost {
   }
 
   async #run(program: Events<CallResult>): Promise<CallResult> {
-    let step = program.next();
-    while (!step.done) {
-      const event = step.value;
-      if (event.type === "hook") {
-        const reply = await this.#ask(event);
-        step = program.next(reply);
-      } else {
-        if (event.type === "token") this.#port.post(event);
-        // Without shared memory an abort arrives as a message, and messages need a turn.
-        if (!this.#shared) await nextTurn();
-        step = program.next([]);
+    const outbox = new TokenOutbox(this.#port);
+    try {
+      let step = program.next();
+      while (!step.done) {
+        const event = step.value;
+        if (event.type === "hook") {
+          outbox.flush();
+          step = program.next(await this.#ask(event));
+        } else {
+          if (event.type === "token") outbox.add(event.token);
+          // Without shared memory an abort arrives as a message, and messages need a turn.
+          if (!this.#shared) await nextTurn();
+          step = program.next([]);
+        }
       }
+      return step.value;
+    } finally {
+      outbox.flush();
     }
-    return step.value;
   }
 
   async #ask(request: HookRequest): Promise<HookReply> {
@@ -140,6 +145,29 @@ export class ThreadHost {
     this.#onReply = null;
     if (value === null) throw new Stopped();
     return value;
+  }
+}
+
+/** Milliseconds that a token may wait for others: posting a message takes as long as a small model's token. */
+const PATIENCE = 5;
+
+/** Tokens on their way to the caller, a few in one message. */
+class TokenOutbox {
+  #tokens: number[] = [];
+  #posted = 0;
+
+  constructor(private readonly port: Port<ToThread, FromThread>) {}
+
+  add(token: number): void {
+    this.#tokens.push(token);
+    if (performance.now() - this.#posted > PATIENCE) this.flush();
+  }
+
+  flush(): void {
+    if (this.#tokens.length === 0) return;
+    this.port.post({ type: "tokens", tokens: this.#tokens });
+    this.#tokens = [];
+    this.#posted = performance.now();
   }
 }
 

@@ -139,7 +139,7 @@ export class ThreadPool {
       };
       if (this.#memory) resetControl(this.#words(this.#memory));
       const finished = this.#collect((message) => {
-        if (message.type === "token") onToken?.(message.token);
+        if (message.type === "tokens") for (const token of message.tokens) onToken?.(token);
         else if (message.type === "hook") {
           onHook!(message).then(
             (reply) => this.#threads[0].post({ type: "reply", reply }),
