@@ -48,6 +48,7 @@ for (const { name, columns } of matrices) {
 const height = TOP + 512 + 34;
 const caption = `One layer of the embedded model: ${total.toLocaleString("en-US")} weights, ${nonzeros.toLocaleString("en-US")} of them not zero. All else is skipped.`;
 const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${x} ${height}" font-family="sans-serif" font-size="12">
+<title>Every nonzero weight of one layer of the embedded model</title>
 <style>rect{fill:#f6f7f9;stroke:#d0d4da;stroke-width:.5}path{stroke-width:1.6}.positive{stroke:#1d6fb8}.negative{stroke:#d1611c}text{fill:#24292f}.note{font-size:9px;fill:#6b7280}</style>
 <rect width="${x}" height="${height}" style="fill:#fff;stroke:none"/>
 ${parts.join("\n")}
