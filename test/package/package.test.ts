@@ -67,7 +67,7 @@ describe("the archive", () => {
     expect(packed).toContain("dist/browser/worker.js");
     expect(packed).toContain("LICENSE");
     const allowed =
-      /^(dist\/(node|browser)\/[\w-]+(\.js|\.d\.ts)|models\/.+|docs\/.+\.md|[A-Z]+(\.md)?|package\.json)$/;
+      /^(dist\/(node|browser)\/[\w-]+(\.js|\.d\.ts)|models\/.+|docs\/.+\.(md|svg)|[A-Z]+(\.md)?|package\.json)$/;
     expect(packed.filter((path) => !allowed.test(path))).toEqual([]);
   });
 
