@@ -19,6 +19,7 @@ export {
   type GenerateOutput,
   type HookOptions,
   Model,
+  type Tokens,
 } from "./model.js";
 export type { Tensor } from "./tensor.js";
 export { Tokenizer } from "./tokenizer/tokenizer.js";

@@ -15,6 +15,9 @@ import type { ThreadPool } from "./runtime/thread-pool.js";
 import type { Tensor } from "./tensor.js";
 import type { Tokenizer } from "./tokenizer/tokenizer.js";
 
+/** Token ids: an array, or a typed array of integers. */
+export type Tokens = ArrayLike<number>;
+
 export interface HookOptions {
   /** Hook points whose values are returned: `/mlp\.post_act/`, `"4.attn.*"`. */
   readonly record?: HookPattern;
@@ -27,7 +30,7 @@ export interface ForwardOptions extends HookOptions {
   /** Which positions' logits are returned. Default: all. */
   readonly logits?: "all" | "last" | "none";
   /** The next token at each position, -1 where none counts: returns losses. */
-  readonly targets?: readonly number[] | readonly (readonly number[])[];
+  readonly targets?: Tokens | readonly Tokens[];
 }
 
 /** Each `T` is a Tensor, or an array of them, one per sequence, when a batch was given. */
@@ -121,15 +124,17 @@ export class Model {
    * Logits, activations and losses of one sequence of tokens, or of several at once.
    * @throws SparseLensError for tokens, hook points or targets that do not exist
    */
-  forward(tokens: readonly number[], options?: ForwardOptions): Promise<ForwardOutput<Tensor>>;
-  forward(tokens: readonly (readonly number[])[], options?: ForwardOptions): Promise<ForwardOutput<Tensor[]>>;
+  forward(tokens: Tokens, options?: ForwardOptions): Promise<ForwardOutput<Tensor>>;
+  forward(tokens: readonly Tokens[], options?: ForwardOptions): Promise<ForwardOutput<Tensor[]>>;
   async forward(
-    tokens: readonly number[] | readonly (readonly number[])[],
+    tokens: Tokens | readonly Tokens[],
     options: ForwardOptions = {},
   ): Promise<ForwardOutput<Tensor> | ForwardOutput<Tensor[]>> {
-    const isBatch = Array.isArray(tokens[0]);
-    const sequences = (isBatch ? tokens : [tokens]) as readonly (readonly number[])[];
-    const given = options.targets && ((isBatch ? options.targets : [options.targets]) as readonly number[][]);
+    const isBatch = typeof tokens[0] === "object";
+    const listed = (given: Tokens | readonly Tokens[]) =>
+      ((isBatch ? given : [given]) as readonly Tokens[]).map((sequence) => Array.from(sequence ?? []));
+    const sequences = listed(tokens);
+    const given = options.targets && listed(options.targets);
     for (const [index, sequence] of sequences.entries()) {
       this.#checkTokens(sequence, isBatch ? `sequence ${index}` : "the sequence");
       if (sequence.length > this.config.block_size) {
@@ -179,7 +184,7 @@ export class Model {
    * Continues a prompt. Greedy unless `doSample`; semantics of transformers' `generate`.
    * @param prompt text, or token ids
    */
-  async generate(prompt: string | readonly number[], options: GenerateOptions = {}): Promise<GenerateOutput> {
+  async generate(prompt: string | Tokens, options: GenerateOptions = {}): Promise<GenerateOutput> {
     const stream = this.#start(prompt, options);
     let step = await stream.next();
     while (!step.done) step = await stream.next();
@@ -188,7 +193,7 @@ export class Model {
 
   /** The same, piece by piece as the text appears. Ending the loop early ends the generation. */
   async *stream(
-    prompt: string | readonly number[],
+    prompt: string | Tokens,
     options: GenerateOptions = {},
   ): AsyncGenerator<string, GenerateOutput, void> {
     return yield* this.#start(prompt, options);
@@ -209,7 +214,7 @@ export class Model {
   }
 
   async *#start(
-    prompt: string | readonly number[],
+    prompt: string | Tokens,
     options: GenerateOptions,
   ): AsyncGenerator<string, GenerateOutput, void> {
     const promptTokens = this.#promptTokens(prompt);
@@ -324,10 +329,11 @@ export class Model {
     }
   }
 
-  #promptTokens(prompt: string | readonly number[]): number[] {
+  #promptTokens(prompt: string | Tokens): number[] {
     if (typeof prompt !== "string") {
-      this.#checkTokens(prompt, "the prompt");
-      return [...prompt];
+      const tokens = Array.from(prompt);
+      this.#checkTokens(tokens, "the prompt");
+      return tokens;
     }
     if (!this.tokenizer) {
       throw new SparseLensError(
