@@ -32,17 +32,23 @@ export async function loadModel(
     onProgress: (progress) => onProgress?.({ phase: "download", ...progress }),
   });
   const checkpoint = await openCheckpoint(resolved, { signal });
-  const tokenizer = readTokenizer(checkpoint);
-  await checkpoint.close();
+  let tokenizer: Tokenizer | null;
+  try {
+    tokenizer = readTokenizer(checkpoint);
+  } finally {
+    await checkpoint.close();
+  }
   signal?.throwIfAborted();
 
   const pool = await ThreadPool.start(options);
   const abort = () => void pool.dispose();
   signal?.addEventListener("abort", abort);
   try {
+    signal?.throwIfAborted();
     const model = await pool.load(resolved, (tensor, loaded, total) => {
       onProgress?.({ phase: "load", tensor, loaded, total });
     });
+    signal?.throwIfAborted();
     return new Model(pool, model, tokenizer, resolved);
   } catch (error) {
     await pool.dispose();

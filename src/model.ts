@@ -33,6 +33,8 @@ export interface ForwardOptions extends HookOptions {
   readonly targets?: Tokens | readonly Tokens[];
 }
 
+const FORWARD_OPTIONS = ["record", "interventions", "signal", "logits", "targets"];
+
 /** Each `T` is a Tensor, or an array of them, one per sequence, when a batch was given. */
 export interface ForwardOutput<T> {
   /** `[tokens, vocab]`, `[1, vocab]` for "last", `[0, vocab]` for "none" */
@@ -53,7 +55,7 @@ export interface GenerateOutput {
   /** The new tokens. */
   readonly tokens: number[];
   readonly promptTokens: number[];
-  readonly finishReason: GenerateResult["finishReason"] | "stop";
+  readonly finishReason: GenerateResult["finishReason"];
   /** Hook point → `[positions, width]`, a row for every position that was computed. */
   readonly activations: Map<string, Tensor>;
   readonly timing: {
@@ -143,13 +145,23 @@ export class Model {
         );
       }
     }
+    const { logits: kept = "all" } = options;
+    if (!["all", "last", "none"].includes(kept)) {
+      throw new SparseLensError(`logits: must be "all", "last" or "none", not ${JSON.stringify(kept)}.`);
+    }
+    const unknown = Object.keys(options).filter((name) => !FORWARD_OPTIONS.includes(name));
+    if (unknown.length > 0) {
+      throw new SparseLensError(
+        `Unknown option ${unknown.join(", ")}; known are ${FORWARD_OPTIONS.join(", ")}.`,
+      );
+    }
     if (given) this.#checkTargets(sequences, given);
     const { plan, functions } = planHooks(this.description.hookPoints, options.record, options.interventions);
     const result = (await this.#pool.call(
       {
         type: "forward",
         sequences: sequences.map((sequence, i) => ({ tokens: sequence, targets: given?.[i] })),
-        logits: options.logits ?? "all",
+        logits: kept,
         hooks: plan,
       },
       { signal: options.signal, onHook: (request) => applyFunctions(request, functions) },
@@ -233,6 +245,7 @@ export class Model {
         skipSpecialTokens: true,
       });
     const controller = new AbortController();
+    const finisher = new AbortController();
     const abort = () => controller.abort(options.signal?.reason);
     options.signal?.addEventListener("abort", abort);
     if (options.signal?.aborted) abort();
@@ -247,6 +260,7 @@ export class Model {
         { type: "generate", prompt: promptTokens, settings, hooks: plan },
         {
           signal: controller.signal,
+          finishSignal: finisher.signal,
           onHook: (request) => applyFunctions(request, functions),
           onToken: (token) => {
             if (stopped) return;
@@ -256,24 +270,22 @@ export class Model {
             if (piece) pieces.push(piece);
             if (text.stopped) {
               stopped = true;
-              controller.abort();
+              finisher.abort();
             }
             wake();
           },
         },
       )
       .then((result) => result as GenerateResult);
-    let outcome: GenerateResult | null | undefined;
+    let outcome: GenerateResult | undefined;
     let failure: { error: unknown } | undefined;
-    const began = performance.now();
     finished.then(
       (result) => {
         outcome = result;
         wake();
       },
       (error) => {
-        if (stopped) outcome = null;
-        else failure = { error };
+        failure = { error };
         wake();
       },
     );
@@ -299,24 +311,24 @@ export class Model {
       }
       options.signal?.removeEventListener("abort", abort);
     }
-    const elapsed = performance.now() - began;
-    const promptMilliseconds = outcome?.promptMilliseconds ?? 0;
-    const decodeMilliseconds = outcome?.decodeMilliseconds ?? elapsed;
+    const { promptMilliseconds, decodeMilliseconds } = outcome!;
     return {
       text: all.join(""),
       tokens,
       promptTokens,
-      finishReason: outcome?.finishReason ?? "stop",
+      finishReason: stopped ? "stop" : outcome!.finishReason,
       activations: new Map(
-        [...(outcome?.activations ?? [])].map(([point, rows]) => {
+        [...outcome!.activations].map(([point, rows]) => {
           const { width } = plan.find((hook) => hook.point === point)!;
-          return [point, concatenate(rows, width)];
+          // One entry for each new token; the threads ran ahead of the one that completed a stop string.
+          return [point, concatenate(rows.slice(0, tokens.length), width)];
         }),
       ),
       timing: {
         promptMilliseconds,
         decodeMilliseconds,
-        tokensPerSecond: tokens.length > 1 ? ((tokens.length - 1) * 1000) / decodeMilliseconds : 0,
+        tokensPerSecond:
+          outcome!.tokens.length > 1 ? ((outcome!.tokens.length - 1) * 1000) / decodeMilliseconds : 0,
       },
     };
 
@@ -359,6 +371,9 @@ export class Model {
 
   #checkTargets(sequences: readonly (readonly number[])[], targets: readonly (readonly number[])[]): void {
     const { vocab_size } = this.config;
+    if (targets.length !== sequences.length) {
+      throw new SparseLensError(`targets: ${sequences.length} sequences but targets for ${targets.length}.`);
+    }
     sequences.forEach((sequence, i) => {
       const given = targets[i];
       if (given?.length !== sequence.length) {
@@ -386,7 +401,7 @@ async function applyFunctions(
   for (const { sequence, position, data, width } of values) {
     const value: Tensor = { data, shape: [data.length / width, width] };
     const returned = (await functions[id](value, { point, sequence, position })) ?? value;
-    const result = "data" in returned ? returned.data : returned;
+    const result = returned instanceof Float32Array ? returned : returned.data;
     if (!(result instanceof Float32Array) || result.length !== data.length) {
       throw new SparseLensError(
         `The intervention on ${point} must return a Float32Array or Tensor of ${data.length} values (${value.shape.join(" × ")}), not ${(result as Float32Array)?.length ?? typeof result}.`,

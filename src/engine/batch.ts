@@ -24,6 +24,8 @@ export interface BatchSequence {
   readonly tokens: readonly number[];
   /** Next tokens, -1 where none counts. */
   readonly targets?: readonly number[];
+  /** Where the first token stands for hooks: behind 0 when a longer sequence was cropped. */
+  readonly offset?: number;
 }
 
 export interface BatchOptions {
@@ -78,6 +80,8 @@ export class BatchOperations implements Operations {
   /** Token of each lane; 0 in the gaps. */
   readonly #tokens: Int32Array;
   readonly #positions: Int32Array;
+  /** The same as hooks see them; -1 in the gaps. */
+  readonly #hookPositions: Int32Array;
   readonly #targets: Int32Array;
   /** Row of each lane's logits in the result, or -1. */
   readonly #logitRows: Int32Array;
@@ -104,14 +108,16 @@ export class BatchOperations implements Operations {
     const lanes = this.#panels * PANEL;
     this.#tokens = new Int32Array(lanes);
     this.#positions = new Int32Array(lanes);
+    this.#hookPositions = new Int32Array(lanes).fill(-1);
     this.#targets = new Int32Array(lanes).fill(-1);
     this.#logitRows = new Int32Array(lanes).fill(-1);
     let rows = 0;
-    for (const { start, tokens, targets } of this.#sequences) {
+    for (const { start, tokens, targets, offset = 0 } of this.#sequences) {
       this.#tokens.set(tokens, start);
       if (targets) this.#targets.set(targets, start);
       for (let t = 0; t < tokens.length; t++) {
         this.#positions[start + t] = t;
+        this.#hookPositions[start + t] = offset + t;
         const kept = options.logits === "all" || (options.logits === "last" && t === tokens.length - 1);
         if (kept) this.#logitRows[start + t] = rows++;
       }
@@ -176,6 +182,8 @@ export class BatchOperations implements Operations {
   }
 
   attention(layer: number, y: Value, q: Value, k: Value, v: Value, heads: number, sinks: Pointer): void {
+    // Lanes behind a sequence are written by nobody: what an earlier call left there must not reach a cache.
+    this.#eachPanel((panel) => this.#kernels.zero(this.#panelOf(y, panel), y.width * this.#rowBytes));
     const { cache } = this.#options;
     if (cache) {
       this.#eachPanel((panel) => {
@@ -347,9 +355,9 @@ export class BatchOperations implements Operations {
     this.#eachPanel((panel) => {
       const floats = memory.floats(this.#panelOf(value, panel), value.width * PANEL);
       for (let lane = 0; lane < PANEL; lane++) {
-        if (!wanted.has(this.#positions[panel * PANEL + lane])) continue;
+        if (!wanted.has(this.#hookPositions[panel * PANEL + lane])) continue;
         for (let i = 0; i < count; i++) {
-          floats[memory.words[(channels >> 2) + i] * PANEL + lane] = constants[i];
+          floats[memory.words[(channels >>> 2) + i] * PANEL + lane] = constants[i];
         }
       }
     });
@@ -364,7 +372,8 @@ export class BatchOperations implements Operations {
           this.#kernels.panel_to_rows(this.#rowScratch, value.width, panel, value.width, lane, count);
           data.set(this.#thread.memory.floats(this.#rowScratch, count * value.width), t * value.width);
         });
-        return { sequence: sequence.index, position: 0, data, width: value.width };
+        const { index, offset = 0 } = sequence;
+        return { sequence: index, position: offset, data, width: value.width };
       });
       const replaced = yield { type: "hook", id, point, values };
       this.#sequences.forEach((sequence, i) => {

@@ -31,7 +31,7 @@ export interface DecodeOptions {
 
 /**
  * Operations on one token, which extends a cache of keys and values. Every thread holds all vectors and repeats the
- * cheap steps; the rows of products and the heads of attention are shared out, and gathered after a barrier.
+ * cheap steps; products and the heads of attention are shared out, and gathered after a barrier.
  */
 export class DecodeOperations implements Operations {
   readonly #thread: Thread;

@@ -12,8 +12,12 @@ const SPINS = 500_000;
 // Words of the control block, which all threads and the caller share.
 const ARRIVALS = CONTROL >> 2;
 const GENERATION = ARRIVALS + 1;
-const ABORT = ARRIVALS + 2;
+const REQUEST = ARRIVALS + 2;
 const MESSAGE = ARRIVALS + 3;
+
+// What the caller may request while a call runs.
+const ABORT = 1;
+const FINISH = 2;
 
 /** One of `count` threads that run the same program over the same memory. */
 export class Thread {
@@ -28,7 +32,12 @@ export class Thread {
   barrier(): void {
     if (this.count > 1) this.kernels.barrier(CONTROL, this.count, SPINS);
     const { words } = this.memory;
-    if (Atomics.load(words, GENERATION) < 0 || Atomics.load(words, ABORT) !== 0) throw new Stopped();
+    if (Atomics.load(words, GENERATION) < 0 || Atomics.load(words, REQUEST) === ABORT) throw new Stopped();
+  }
+
+  /** Whether the caller wants what there is, and no more. */
+  isAskedToFinish(): boolean {
+    return Atomics.load(this.memory.words, REQUEST) === FINISH;
   }
 
   /** Grows the memory to hold all that the arena has handed out: call on every thread. */
@@ -64,10 +73,15 @@ export class Thread {
 
 /** Before a call, when all threads are idle. */
 export function resetControl(words: Int32Array): void {
-  for (const word of [ARRIVALS, GENERATION, ABORT]) Atomics.store(words, word, 0);
+  for (const word of [ARRIVALS, GENERATION, REQUEST]) Atomics.store(words, word, 0);
 }
 
 /** From the caller's side, while a call runs. */
 export function requestAbort(words: Int32Array): void {
-  Atomics.store(words, ABORT, 1);
+  Atomics.store(words, REQUEST, ABORT);
+}
+
+/** The same, to have the result of what was done so far. */
+export function requestFinish(words: Int32Array): void {
+  Atomics.compareExchange(words, REQUEST, 0, FINISH);
 }

@@ -13,7 +13,10 @@ export interface HookContext {
   readonly point: string;
   /** Index of the sequence in the batch. */
   readonly sequence: number;
-  /** Position of the value's first row: not 0 while generating from a cache. */
+  /**
+   * Position of the value's first row in its sequence: not 0 while generating from a cache, nor when the sequence has
+   * outgrown the model and only its end is computed.
+   */
   readonly position: number;
 }
 
@@ -120,7 +123,12 @@ export function planHooks(
 }
 
 function planChannels({ name, width }: HookPoint, intervention: ChannelIntervention) {
-  const { value, positions = null } = intervention;
+  const { value } = intervention;
+  const positions = intervention.positions === undefined ? null : Array.from(intervention.positions);
+  const wrong = positions?.find((position) => !Number.isInteger(position) || position < 0);
+  if (wrong !== undefined) {
+    throw new SparseLensError(`${name}: position ${wrong} does not exist: positions are integers from 0.`);
+  }
   const channels = intervention.channels ?? Array.from({ length: width }, (_, channel) => channel);
   for (const channel of channels) {
     if (!Number.isInteger(channel) || channel < 0 || channel >= width) {

@@ -128,6 +128,7 @@ export async function placeModel(
   }
   const bias = await dense("final_logits_bias");
   const wte = await matrix("transformer.wte.weight", {});
+  if (config.tied_unembed && has("lm_head.weight")) await checkTied(tensors, location);
   return {
     config,
     wte,
@@ -137,6 +138,24 @@ export async function placeModel(
     lm_head: config.tied_unembed ? { ...wte, bias } : await matrix("lm_head.weight", { bias }),
     bigram_table: await dense("bigram_table"),
   };
+}
+
+async function checkTied(tensors: ReadonlyMap<string, TensorSource>, location: string): Promise<void> {
+  const wte = await tensors.get("transformer.wte.weight")!.readSparse();
+  const lm_head = await tensors.get("lm_head.weight")!.readSparse();
+  const same = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+    a.length === b.length && Array.prototype.every.call(a, (value, i) => value === b[i]);
+  const { rowPointers, columnIndices, values } = wte;
+  if (
+    same(rowPointers, lm_head.rowPointers) &&
+    same(columnIndices, lm_head.columnIndices) &&
+    same(values, lm_head.values)
+  ) {
+    return;
+  }
+  throw new SparseLensError(
+    `${location}: "tied_unembed" is true, but lm_head.weight differs from transformer.wte.weight. Set it to false, or remove lm_head.weight.`,
+  );
 }
 
 export interface Placement {

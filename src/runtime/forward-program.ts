@@ -62,12 +62,13 @@ function cut(config: ModelConfig, { sequences, hooks, logits }: ForwardCall) {
   const bytesPerToken = 4 * (made + recorded + (logits === "all" ? config.vocab_size : 0));
   const limit = PASS_BYTES / bytesPerToken;
   const passes: { index: number; tokens: readonly number[]; targets?: readonly number[] }[][] = [];
-  let lengths: number[] = [];
+  let tokens = 0;
   sequences.forEach((sequence, index) => {
-    lengths.push(sequence.tokens.length);
-    if (passes.length === 0 || batchTokens(lengths) > limit) {
+    const more = batchTokens([sequence.tokens.length]);
+    tokens += more;
+    if (passes.length === 0 || tokens > limit) {
       passes.push([]);
-      lengths = [sequence.tokens.length];
+      tokens = more;
     }
     passes[passes.length - 1].push({ index, ...sequence });
   });

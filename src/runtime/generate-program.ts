@@ -24,11 +24,14 @@ export interface GenerateResult {
   /** The new tokens. */
   readonly tokens: number[];
   /** Why it ended. */
-  readonly finishReason: "length" | "end-of-text" | "block-size";
+  readonly finishReason: "length" | "end-of-text" | "block-size" | "stop";
   /** Milliseconds from the start to the first new token, and from there to the last. */
   readonly promptMilliseconds: number;
   readonly decodeMilliseconds: number;
-  /** Hook point → `[positions, width]`, a row for every position that was computed, in order. */
+  /**
+   * Hook point → `[positions, width]`, a row for every position that was computed, in order; of a window that slid,
+   * its last position.
+   */
   readonly activations: Map<string, Float32Array<ArrayBuffer>[]>;
 }
 
@@ -53,13 +56,14 @@ export function* generateProgram(
   // The token that follows, on every thread; END when there shall be none.
   function* advance(logits: Float32Array | null): Events<number> {
     let token = END;
-    if (sampler && logits) {
+    if (sampler && logits && !thread.isAskedToFinish()) {
       token = sampler.next(logits);
       if (sequence.length === prompt.length) first = performance.now();
       yield { type: "token", token };
     }
     token = thread.broadcast(token);
-    sequence.push(token);
+    if (token === END) finishReason = "stop";
+    else sequence.push(token);
     return token;
   }
   const keep = (recorded: Iterable<readonly [string, Float32Array<ArrayBuffer>]>) => {
@@ -70,6 +74,7 @@ export function* generateProgram(
     }
   };
   const isOver = (token: number) => {
+    if (token === END) return true;
     if (settings.endOfText.includes(token)) finishReason = "end-of-text";
     else if (sequence.length < prompt.length + settings.maxNewTokens) return false;
     return true;
@@ -131,7 +136,7 @@ export function* generateProgram(
     const arena = new Arena(from, thread.memory.floatBytes);
     const table = reserveHooks(thread, arena, hooks);
     const ops = new BatchOperations(thread, arena, {
-      sequences: [{ index: 0, tokens }],
+      sequences: [{ index: 0, tokens, offset: sequence.length - tokens.length }],
       hooks: table.table,
       logits: "last",
       vocabularySize: config.vocab_size,

@@ -34,7 +34,8 @@ export type ToThread =
   | { type: "model"; model: LoadedModel }
   | { type: "call"; call: Call }
   | { type: "reply"; reply: HookReply | null }
-  | { type: "abort" };
+  | { type: "abort" }
+  | { type: "finish" };
 
 /** Sent by a thread. */
 export type FromThread =

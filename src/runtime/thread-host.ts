@@ -2,7 +2,7 @@ import { instantiateKernels } from "../engine/kernels.js";
 import { Arena, EngineMemory } from "../engine/memory.js";
 import type { HookReply, HookRequest } from "../engine/operations.js";
 import { profiled } from "../engine/profile.js";
-import { requestAbort, resetControl, Stopped, Thread } from "../engine/thread.js";
+import { requestAbort, requestFinish, resetControl, Stopped, Thread } from "../engine/thread.js";
 import { SparseLensError } from "../errors.js";
 import { openCheckpoint } from "../formats/checkpoint.js";
 import type { ResolvedSource } from "../io/source.js";
@@ -65,6 +65,9 @@ export class ThreadHost {
         return;
       case "abort":
         requestAbort(this.#thread.memory.words);
+        return;
+      case "finish":
+        requestFinish(this.#thread.memory.words);
     }
   }
 
@@ -80,7 +83,7 @@ export class ThreadHost {
         memory,
         arena,
         threads: count,
-        onTensor: (tensor) => this.#port.post({ type: "progress", tensor, done: done++, total }),
+        onTensor: (tensor) => this.#port.post({ type: "progress", tensor, done: ++done, total }),
       });
       this.#model = { weights, end: arena.end };
     } finally {

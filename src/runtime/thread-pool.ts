@@ -2,7 +2,7 @@ import { availableCores, canShareMemory, startThread } from "#platform";
 import { type CompiledKernels, compileKernels, type KernelChoice } from "../engine/kernels.js";
 import { CONTROL } from "../engine/memory.js";
 import type { HookReply, HookRequest } from "../engine/operations.js";
-import { requestAbort, resetControl } from "../engine/thread.js";
+import { requestAbort, requestFinish, resetControl } from "../engine/thread.js";
 import { SparseLensError } from "../errors.js";
 import type { ResolvedSource } from "../io/source.js";
 import { createMemory } from "./memory.js";
@@ -30,6 +30,8 @@ export interface CallHandlers {
   onToken?(token: number): void;
   onHook?(request: HookRequest): Promise<HookReply>;
   readonly signal?: AbortSignal;
+  /** Ends the call with the result of what was done so far. */
+  readonly finishSignal?: AbortSignal;
 }
 
 /** More threads than this only wait for each other. */
@@ -40,8 +42,10 @@ export class ThreadPool {
   /** Bytes of the engine's memory. */
   memoryBytes = 0;
   readonly kernels: CompiledKernels["name"];
-  readonly #threads: readonly ThreadHandle[];
-  readonly #memory: WebAssembly.Memory | null;
+  /** Number of threads. */
+  readonly count: number;
+  #threads: readonly ThreadHandle[];
+  #memory: WebAssembly.Memory | null;
   #handler: ((thread: number, message: FromThread) => void) | null = null;
   #crash: ((error: Error) => void) | null = null;
   #dead: Error | null = null;
@@ -53,6 +57,7 @@ export class ThreadPool {
     kernels: CompiledKernels,
   ) {
     this.#threads = threads;
+    this.count = threads.length;
     this.#memory = memory;
     this.kernels = kernels.name;
     threads.forEach((thread, index) => {
@@ -89,7 +94,7 @@ export class ThreadPool {
     const compiled = await compileKernels(floatBytes === 8 ? "plain" : kernels, shareable);
     const memory = shareable ? createMemory(true) : null;
     const pool = new ThreadPool(Array.from({ length: count }, startThread), memory, compiled);
-    await pool.#exclusive(async () => {
+    const started = pool.#exclusive(async () => {
       const ready = pool.#collect((message) => message.type === "ready");
       pool.#threads.forEach((thread, index) => {
         const start: ToThread = { type: "start", index, count, kernels: compiled, floatBytes, profile };
@@ -97,11 +102,13 @@ export class ThreadPool {
       });
       await ready;
     });
+    try {
+      await started;
+    } catch (error) {
+      await pool.dispose();
+      throw error;
+    }
     return pool;
-  }
-
-  get count(): number {
-    return this.#threads.length;
   }
 
   /** Thread 0 reads the model, and the others are told where it lies. */
@@ -129,45 +136,68 @@ export class ThreadPool {
   }
 
   /** Runs a call on all threads. @throws the signal's reason, what a hook function threw, or the threads' own error */
-  call(call: Call, { onToken, onHook, signal }: CallHandlers): Promise<CallResult> {
-    return this.#exclusive(async () => {
-      signal?.throwIfAborted();
-      let hookError: unknown;
-      const abort = () => {
-        if (this.#memory) requestAbort(this.#words(this.#memory));
-        else this.#threads[0].post({ type: "abort" });
-      };
-      if (this.#memory) resetControl(this.#words(this.#memory));
-      const finished = this.#collect((message) => {
-        if (message.type === "tokens") for (const token of message.tokens) onToken?.(token);
-        else if (message.type === "hook") {
-          onHook!(message).then(
-            (reply) => this.#threads[0].post({ type: "reply", reply }),
-            (error) => {
-              hookError = { error };
-              this.#threads[0].post({ type: "reply", reply: null });
-            },
-          );
-        }
-        return message.type === "done";
-      });
-      signal?.addEventListener("abort", abort);
-      for (const thread of this.#threads) thread.post({ type: "call", call });
-      try {
-        const [first] = await finished;
-        // Without shared memory a forward pass learns of it only when it is over.
-        signal?.throwIfAborted();
-        if (first.type !== "done" || first.result === null) throw new Error("thread 0 returned no result");
-        this.memoryBytes = first.memoryBytes;
-        return first.result;
-      } catch (error) {
-        if (hookError) throw (hookError as { error: unknown }).error;
-        signal?.throwIfAborted();
-        throw error;
-      } finally {
-        signal?.removeEventListener("abort", abort);
-      }
+  call(call: Call, handlers: CallHandlers): Promise<CallResult> {
+    const { signal } = handlers;
+    let waiting = true;
+    const run = this.#exclusive(() => {
+      waiting = false;
+      return this.#run(call, handlers);
     });
+    if (!signal) return run;
+    // A call that still waits for its turn need not wait to be aborted.
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        if (waiting) reject(signal.reason);
+      };
+      if (signal.aborted) abort();
+      signal.addEventListener("abort", abort);
+      run.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    });
+  }
+
+  async #run(call: Call, { onToken, onHook, signal, finishSignal }: CallHandlers): Promise<CallResult> {
+    signal?.throwIfAborted();
+    let hookError: unknown;
+    const abort = () => {
+      if (this.#memory) requestAbort(this.#words(this.#memory));
+      else this.#threads[0].post({ type: "abort" });
+    };
+    const finish = () => {
+      if (this.#memory) requestFinish(this.#words(this.#memory));
+      else this.#threads[0].post({ type: "finish" });
+    };
+    if (this.#memory) resetControl(this.#words(this.#memory));
+    const finished = this.#collect((message) => {
+      if (message.type === "tokens") for (const token of message.tokens) onToken?.(token);
+      else if (message.type === "hook") {
+        onHook!(message).then(
+          (reply) => this.#threads[0].post({ type: "reply", reply }),
+          (error) => {
+            hookError = { error };
+            this.#threads[0].post({ type: "reply", reply: null });
+          },
+        );
+      }
+      return message.type === "done";
+    });
+    signal?.addEventListener("abort", abort);
+    finishSignal?.addEventListener("abort", finish);
+    for (const thread of this.#threads) thread.post({ type: "call", call });
+    try {
+      const [first] = await finished;
+      // Without shared memory a forward pass learns of it only when it is over.
+      signal?.throwIfAborted();
+      if (first.type !== "done" || first.result === null) throw new Error("thread 0 returned no result");
+      this.memoryBytes = first.memoryBytes;
+      return first.result;
+    } catch (error) {
+      if (hookError) throw (hookError as { error: unknown }).error;
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      finishSignal?.removeEventListener("abort", finish);
+    }
   }
 
   async dispose(): Promise<void> {
@@ -175,7 +205,11 @@ export class ThreadPool {
     this.#crash?.(this.#dead);
     // Browsers let a busy worker go on for seconds.
     if (this.#memory) requestAbort(this.#words(this.#memory));
-    await Promise.all(this.#threads.map((thread) => thread.terminate()));
+    const threads = this.#threads;
+    // Whoever still holds the model shall not hold its memory.
+    this.#threads = [];
+    this.#memory = null;
+    await Promise.all(threads.map((thread) => thread.terminate()));
   }
 
   #words(memory: WebAssembly.Memory): Int32Array {

@@ -32,7 +32,16 @@ describe("Model", () => {
     expect(await message(model.forward([1, 768]))).toMatch("Token 768 at position 1");
     expect(await message(model.forward(new Array(129).fill(1)))).toMatch("block_size is 128");
     expect(await message(model.forward([1, 2], { targets: [1] }))).toMatch("2 tokens but 1 targets");
-    expect(await message(model.forward([[1], [2]], { targets: [[1]] }))).toMatch("1 tokens but 0 targets");
+    expect(await message(model.forward([[1], [2]], { targets: [[1]] }))).toMatch(
+      "2 sequences but targets for 1",
+    );
+    expect(await message(model.forward([1], { intervention: {} } as never))).toMatch(
+      "Unknown option intervention",
+    );
+    const nowhere = { "0.attn.q": { value: 0, positions: [-1] } };
+    expect(await message(model.forward([1], { interventions: nowhere }))).toMatch(
+      "position -1 does not exist",
+    );
     expect(await message(model.forward([1], { record: "9.mlp" }))).toMatch("matches no hook point");
     expect(
       await message(model.forward([1], { interventions: { "0.attn.q": { channels: [128], value: 0 } } })),
@@ -54,6 +63,77 @@ describe("Model", () => {
       model.generate([1, 2], { interventions: late, maxNewTokens: 9, endOfText: [] }),
     ).rejects.toBe(mine);
     expect((await model.forward([1, 2])).logits.shape).toEqual([2, 768]);
+  });
+
+  it("forgets what an earlier call left in memory", async () => {
+    const prompt = [7, 8, 9, 10, 11];
+    const before = await model.generate(prompt, { maxNewTokens: 8, endOfText: [] });
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      await model.forward(prompt, {
+        interventions: { "*.attn.q": { channels: [0], value }, "*.mlp.post_act": { channels: [1], value } },
+      });
+      expect((await model.generate(prompt, { maxNewTokens: 8, endOfText: [] })).tokens).toEqual(
+        before.tokens,
+      );
+    }
+  });
+
+  it("reads its arguments when it is called", async () => {
+    const tokens = [7, 8, 9];
+    const pending = model.forward(tokens);
+    tokens.push(99999);
+    expect((await pending).logits.shape).toEqual([3, 768]);
+  });
+
+  it("keeps recordings and timing when a stop string ends the text", async () => {
+    const options = { maxNewTokens: 40, endOfText: [], record: "0.attn.q" };
+    const prompt = model.tokenizer!.encode("def f(x):\n");
+    const whole = await model.generate(prompt, options);
+    const stop = model.tokenizer!.decode(whole.tokens.slice(4, 5));
+    const { tokens, text, activations, finishReason, timing } = await model.generate(prompt, {
+      ...options,
+      stop,
+    });
+    expect(finishReason).toBe("stop");
+    expect(text.endsWith(stop)).toBe(true);
+    expect(tokens).toEqual(whole.tokens.slice(0, tokens.length));
+    const { data, shape } = activations.get("0.attn.q")!;
+    expect(shape[0]).toBe(prompt.length + tokens.length - 1);
+    expect(data).toEqual(whole.activations.get("0.attn.q")!.data.slice(0, data.length));
+    expect(timing.promptMilliseconds).toBeGreaterThan(0);
+  });
+
+  it("rejects a call that is aborted while it waits for its turn, at once", async () => {
+    const long = model.generate([7], { maxNewTokens: 2000, endOfText: [] });
+    const controller = new AbortController();
+    const waiting = model.forward([7], { signal: controller.signal });
+    let longIsOver = false;
+    long.then(() => {
+      longIsOver = true;
+    });
+    controller.abort(new Error("never mind"));
+    await expect(waiting).rejects.toThrow("never mind");
+    expect(longIsOver).toBe(false);
+    await long;
+  });
+
+  it("tells hooks where they are when the window slides", async () => {
+    const seen: number[][] = [];
+    await model.generate(new Array(127).fill(7), {
+      ...{ maxNewTokens: 4, endOfText: [] },
+      interventions: {
+        "0.attn.q": ({ shape }, { position }) => {
+          seen.push([position, shape[0]]);
+          return undefined;
+        },
+      },
+    });
+    expect(seen).toEqual([
+      [0, 127],
+      [127, 1],
+      [1, 128],
+      [2, 128],
+    ]);
   });
 
   it("applies interventions at the positions that are named", async () => {
