@@ -34,7 +34,7 @@ export interface BenchResult {
   /** Tokens per second through 8 sequences of 32 to 256 tokens, with all logits. */
   readonly batch: number;
   readonly floor: {
-    /** Bytes per second at which these threads read the model's memory. */
+    /** Bytes per second at which these threads read memory. */
     readonly bandwidth: number;
     /** Bytes of weights that one token's products touch. */
     readonly bytesPerToken: number;

@@ -1,15 +1,15 @@
-import { CONTROL } from "../engine/memory.js";
+import { Arena } from "../engine/memory.js";
 import type { Thread } from "../engine/thread.js";
 import type { ModelWeights } from "../model/weights.js";
 import type { Events } from "./protocol.js";
 
-/** Measures the machine, with the model's memory: for benchmarks. */
+/** Measures the machine: for benchmarks. */
 export interface MeasureCall {
   readonly type: "measure";
 }
 
 export interface Measurement {
-  /** Bytes per second at which all threads together read the model's memory from end to end. */
+  /** Bytes per second at which all threads together read memory, from end to end of more than caches hold. */
   readonly bandwidth: number;
   /** Bytes of the weights that one token's products touch, when AbsTopK leaves its fraction of their inputs. */
   readonly bytesPerToken: number;
@@ -18,6 +18,7 @@ export interface Measurement {
 }
 
 const REPEATS = 9;
+const BUFFER_BYTES = 256 * 2 ** 20;
 
 /** Runs on every thread alike. */
 export function* measureProgram(
@@ -26,20 +27,24 @@ export function* measureProgram(
   end: number,
   kernelMilliseconds: Readonly<Record<string, number>>,
 ): Events<Measurement> {
-  const blocks = Math.floor((end - CONTROL) / 64);
-  const [first, last] = thread.share(blocks);
+  const arena = new Arena(end, thread.memory.floatBytes);
+  const buffer = arena.bytes(BUFFER_BYTES);
+  thread.commit(arena);
+  const [first, last] = thread.share(BUFFER_BYTES / 64);
+  // Memory that was never written has no pages of its own.
+  thread.kernels.zero(buffer + first * 64, (last - first) * 64);
   const times: number[] = [];
   for (let repeat = -REPEATS; repeat < REPEATS; repeat++) {
     thread.barrier();
     const began = performance.now();
-    thread.kernels.stream_sum(CONTROL + first * 64, (last - first) * 64);
+    thread.kernels.stream_sum(buffer + first * 64, (last - first) * 64);
     thread.barrier();
     // The first runs only make the compiler optimise.
     if (repeat >= 0) times.push(performance.now() - began);
   }
   times.sort((a, b) => a - b);
   return {
-    bandwidth: (blocks * 64 * 1000) / times[REPEATS >> 1],
+    bandwidth: (BUFFER_BYTES * 1000) / times[REPEATS >> 1],
     bytesPerToken: bytesPerToken(model, thread.memory.floatBytes),
     kernelMilliseconds,
   };
