@@ -1,7 +1,8 @@
 import { SparseLensError } from "../errors.js";
 import type { Checkpoint, StoredTensor } from "../formats/checkpoint.js";
+import { RELEASED_KEYS } from "../formats/convert-config.js";
 import { elementCount } from "../formats/stored-tensor.js";
-import { type ModelConfig, parseConfig, RELEASED_KEYS } from "../model/config.js";
+import { type ModelConfig, parseConfig } from "../model/config.js";
 import { checkTensors } from "../model/weights.js";
 
 export interface TensorReport {

@@ -33,7 +33,7 @@ export interface Checkpoint {
   /** For messages: where `config` comes from. */
   readonly configFile: string;
   readonly config: Record<string, unknown>;
-  /** By the names of the released state dict (SPEC: `transformer.wte.weight`, …). */
+  /** By the names of the released state dict: `transformer.wte.weight`, …. */
   readonly tensors: Map<string, StoredTensor>;
   readonly tokenizer: TokenizerFiles | null;
   close(): Promise<void>;

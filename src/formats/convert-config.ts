@@ -3,8 +3,8 @@ import type { Dtype } from "./dtype.js";
 import { layoutVersion } from "./sparse-layout.js";
 import { endOfTextId } from "./tokenizer-files.js";
 
-/** The keys that the released loader knows (its configuration raises on any other). */
-const releasedKeys = [
+/** The keys that the released loader knows: it raises on any other, so `beeg_config.json` may hold only these. */
+export const RELEASED_KEYS = [
   "block_size",
   "vocab_size",
   "n_layer",
@@ -66,7 +66,7 @@ export function convertConfig(checkpoint: Checkpoint, layout: CheckpointLayout):
   if (entries.has("n_mlp") && !entries.has("d_mlp")) entries.set("d_mlp", entries.get("n_mlp"));
   entries.delete("n_mlp");
   if (layout === "blob")
-    return Object.fromEntries([...entries].filter(([key]) => releasedKeys.includes(key)));
+    return Object.fromEntries([...entries].filter(([key]) => RELEASED_KEYS.includes(key)));
 
   const endOfText = checkpoint.tokenizer ? endOfTextId(checkpoint.tokenizer) : undefined;
   const tokenIds = {

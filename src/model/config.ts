@@ -47,15 +47,6 @@ export interface ModelConfig {
   readonly tokenizer_name: string | null;
 }
 
-/** The keys that the released loader knows: it raises on any other, so `beeg_config.json` may hold only these. */
-export const RELEASED_KEYS = [
-  ...["block_size", "vocab_size", "n_layer", "n_head", "d_head", "d_model", "dropout", "bias", "ln_bias"],
-  ...["rms_norm", "residual_activation_type", "activation_type", "afrac", "afrac_loctypes", "debug_nans"],
-  ...["tied_unembed", "tokenizer_name", "grad_checkpointing", "d_mlp", "enable_bigram_table"],
-  ...["learnable_bigram_table", "d_pos_emb", "dropout_cat_pos_emb", "sinusoidal_cat_pos_emb"],
-  ...["enable_sparse_kernels", "flash", "sink"],
-] as const;
-
 const NO_EFFECT = new Set([
   // Released keys that do not change inference.
   ...["dropout", "debug_nans", "grad_checkpointing", "dropout_cat_pos_emb", "sinusoidal_cat_pos_emb"],
