@@ -7,7 +7,7 @@ import type { ResolvedSource } from "./io/source.js";
 import type { ModelConfig } from "./model/config.js";
 import { describe, type ModelDescription } from "./model/description.js";
 import { type HookFunction, type HookPattern, type Interventions, planHooks } from "./model/hooks.js";
-import type { ModelWeights } from "./model/weights.js";
+import { type ModelWeights, productMatrices } from "./model/weights.js";
 import type { GenerateResult } from "./runtime/generate-program.js";
 import type { Measurement } from "./runtime/measure-program.js";
 import type { LoadedModel } from "./runtime/protocol.js";
@@ -115,11 +115,7 @@ export class Model {
    * Nonzeros that a token's products may touch: those of the linear layers and the unembedding.
    */
   get nonzeros(): number {
-    const { layers, lm_head } = this.#weights;
-    const matrices = layers.flatMap(({ c_attn, attn_c_proj, c_fc, mlp_c_proj }) => [
-      ...[c_attn, attn_c_proj, c_fc, mlp_c_proj],
-    ]);
-    return [...matrices, lm_head].reduce((sum, { nonzeros }) => sum + nonzeros, 0);
+    return productMatrices(this.#weights).reduce((sum, { nonzeros }) => sum + nonzeros, 0);
   }
 
   /**

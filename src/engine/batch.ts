@@ -55,9 +55,9 @@ export interface BatchResult {
   readonly activations: Map<string, Float32Array<ArrayBuffer>[]>;
 }
 
-/** Number of tokens that these lengths occupy, gaps included. */
-export function batchTokens(lengths: readonly number[]): number {
-  return lengths.reduce((end, length) => end + align(length, ALIGNMENT), 0);
+/** Number of tokens that a sequence occupies, the gap behind it included. */
+export function occupiedTokens(length: number): number {
+  return align(length, ALIGNMENT);
 }
 
 function align(value: number, multiple: number): number {
@@ -100,7 +100,7 @@ export class BatchOperations implements Operations {
     let end = 0;
     for (const sequence of options.sequences) {
       this.#sequences.push({ ...sequence, start: end });
-      end = align(end + sequence.tokens.length, ALIGNMENT);
+      end += occupiedTokens(sequence.tokens.length);
     }
     this.#panels = Math.ceil(end / PANEL);
     [this.#first, this.#last] = thread.share(this.#panels);

@@ -109,7 +109,7 @@ export function placeMatrix(
  * Into how many blocks of rows products by columns are cut. The inputs are cut in two halves as well, so that two
  * threads need no more blocks than one: short columns waste cache lines.
  */
-export function columnBlocks(threads: number): number {
+function columnBlocks(threads: number): number {
   return threads % 2 === 0 ? threads / 2 : threads;
 }
 

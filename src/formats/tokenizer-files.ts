@@ -1,4 +1,5 @@
 import { SparseLensError } from "../errors.js";
+import { TINYPYTHON_PATTERN } from "../tokenizer/tinypython.js";
 import type { TokenizerFiles } from "./checkpoint.js";
 import { quote } from "./quote.js";
 
@@ -7,14 +8,10 @@ import { quote } from "./quote.js";
  * list of merges (GPT-2's `encoder.json` and `vocab.bpe`), which leaves the pre-tokenizer unsaid.
  */
 
-/** The pre-tokenizer of `tinypython_2k`, which a vocabulary with merges stands for. */
-export const tinypythonPattern =
-  "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-
 const preTokenizer = {
   type: "Sequence",
   pretokenizers: [
-    { type: "Split", pattern: { Regex: tinypythonPattern }, behavior: "Isolated", invert: false },
+    { type: "Split", pattern: { Regex: TINYPYTHON_PATTERN }, behavior: "Isolated", invert: false },
     { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
   ],
 };
@@ -116,7 +113,7 @@ export function isTinypython(files: TokenizerFiles): boolean {
     !normalizer &&
     Array.isArray(steps) &&
     steps.length === 2 &&
-    steps[0]?.pattern?.Regex === tinypythonPattern &&
+    steps[0]?.pattern?.Regex === TINYPYTHON_PATTERN &&
     steps[1]?.type === "ByteLevel"
   );
 }

@@ -42,6 +42,14 @@ export interface ModelWeights {
   readonly bigram_table: Pointer;
 }
 
+/** The matrices that each token is multiplied with: the linear layers and the unembedding. */
+export function productMatrices({ layers, lm_head }: ModelWeights): SparseWeights[] {
+  const linear = layers.flatMap(({ c_attn, attn_c_proj, c_fc, mlp_c_proj }) => [
+    ...[c_attn, attn_c_proj, c_fc, mlp_c_proj],
+  ]);
+  return [...linear, lm_head];
+}
+
 /** torch.finfo(torch.float32).eps: what RMSNorm adds when no eps is given. */
 const RMS_EPS = 1.1920929e-7;
 const LAYER_NORM_EPS = 1e-5;

@@ -1,4 +1,4 @@
-import { BatchOperations, type BatchResult, batchTokens } from "../engine/batch.js";
+import { BatchOperations, type BatchResult, occupiedTokens } from "../engine/batch.js";
 import { Arena } from "../engine/memory.js";
 import type { Thread } from "../engine/thread.js";
 import type { ModelConfig } from "../model/config.js";
@@ -64,7 +64,7 @@ function cut(config: ModelConfig, { sequences, hooks, logits }: ForwardCall) {
   const passes: { index: number; tokens: readonly number[]; targets?: readonly number[] }[][] = [];
   let tokens = 0;
   sequences.forEach((sequence, index) => {
-    const more = batchTokens([sequence.tokens.length]);
+    const more = occupiedTokens(sequence.tokens.length);
     tokens += more;
     if (passes.length === 0 || tokens > limit) {
       passes.push([]);

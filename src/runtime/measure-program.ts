@@ -1,6 +1,6 @@
 import { Arena } from "../engine/memory.js";
 import type { Thread } from "../engine/thread.js";
-import type { ModelWeights } from "../model/weights.js";
+import { type ModelWeights, productMatrices } from "../model/weights.js";
 import type { Events } from "./protocol.js";
 
 /** Measures the machine: for benchmarks. */
@@ -50,12 +50,9 @@ export function* measureProgram(
   };
 }
 
-function bytesPerToken({ config, layers, lm_head }: ModelWeights, floatBytes: number): number {
-  const matrices = layers.flatMap(({ c_attn, attn_c_proj, c_fc, mlp_c_proj }) => [
-    ...[c_attn, attn_c_proj, c_fc, mlp_c_proj],
-  ]);
-  return [...matrices, lm_head].reduce((bytes, { nonzeros, byColumn }) => {
-    const touched = byColumn ? nonzeros * (config.afrac ?? 1) : nonzeros;
+function bytesPerToken(model: ModelWeights, floatBytes: number): number {
+  return productMatrices(model).reduce((bytes, { nonzeros, byColumn }) => {
+    const touched = byColumn ? nonzeros * (model.config.afrac ?? 1) : nonzeros;
     return bytes + touched * (floatBytes + 2);
   }, 0);
 }

@@ -8,14 +8,12 @@ import { type Normalizer, parseNormalizer } from "./normalizer.js";
 import { PieceCache } from "./piece-cache.js";
 import { type Frame, parsePostProcessor } from "./post-processor.js";
 import { type PreTokenizer, parsePreTokenizer } from "./pre-tokenizer.js";
+import { TINYPYTHON_PATTERN } from "./tinypython.js";
 import { splitUtf8, toWellFormed, utf8Length, utf8Positions } from "./utf8.js";
 import { Vocabulary } from "./vocabulary.js";
 
 export { GPT2_PATTERN } from "./pre-tokenizer.js";
-
-/** The pattern that the released models' tokenizer, `tinypython_2k`, cuts text with. */
-export const TINYPYTHON_PATTERN =
-  "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+export { TINYPYTHON_PATTERN } from "./tinypython.js";
 
 const END_OF_TEXT = "<|endoftext|>";
 
