@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Random } from "../../src/generation/random.js";
+import { Random } from "../src/random.js";
 
 describe("Random", () => {
   // From the authors' C sources, splitmix64.c seeding xoshiro128starstar.c.

@@ -38,6 +38,37 @@ export class Random {
     const low = this.nextUint32() >>> 6;
     return (high * 0x4000000 + low) / 0x20000000000000;
   }
+
+  /** A whole number from 0 to below `bound` (at most 2^32), each equally likely to within 2^-21. */
+  integer(bound: number): number {
+    return Math.floor(this.next() * bound);
+  }
+
+  /** One of `items`, each equally likely. */
+  choice<T>(items: readonly T[]): T {
+    return items[this.integer(items.length)] as T;
+  }
+
+  /** True with the given probability. */
+  chance(probability: number): boolean {
+    return this.next() < probability;
+  }
+
+  /** Puts `items` into random order, in place, and returns them. */
+  shuffle<T extends { length: number; [index: number]: unknown }>(items: T): T {
+    for (let last = items.length - 1; last > 0; last--) {
+      const other = this.integer(last + 1);
+      const swapped = items[last];
+      items[last] = items[other];
+      items[other] = swapped;
+    }
+    return items;
+  }
+
+  /** A draw from the normal distribution with mean 0 and standard deviation 1 (Box and Muller). */
+  normal(): number {
+    return Math.sqrt(-2 * Math.log(1 - this.next())) * Math.cos(2 * Math.PI * this.next());
+  }
 }
 
 function rotateLeft(value: number, bits: number): number {
