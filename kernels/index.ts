@@ -2,8 +2,10 @@
 // imported linear memory; nothing here allocates or keeps state.
 export * from "./attention";
 export * from "./barrier";
+export * from "./dense";
 export * from "./layout";
 export * from "./norm";
+export * from "./optimizer";
 export * from "./pointwise";
 export * from "./sparse";
 export * from "./stream";

@@ -109,37 +109,57 @@ export function csr_multiply_panel(
   y: usize, rowPointers: usize, columnIndices: usize, values: usize, bias: usize, x: usize, rowStart: i32, rowEnd: i32,
 ): void {
   for (let i = rowStart; i < rowEnd; i++) {
-    const first: usize = load<u32>(at(rowPointers, i));
-    const last: usize = load<u32>(at(rowPointers, i), 4);
-    let a0 = bias ? v128.load_splat<u32>(at(bias, i)) : f32x4.splat(0);
-    let a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
-    let index = columnIndices + (first << 1);
-    let value = values + (first << 2);
-    const end = values + (last << 2);
-    while (value < end) {
-      const source = x + (<usize>load<u16>(index) << 7);
-      const weight = v128.load_splat<u32>(value);
-      a0 = multiplyAdd(weight, v128.load(source), a0);
-      a1 = multiplyAdd(weight, v128.load(source, 16), a1);
-      a2 = multiplyAdd(weight, v128.load(source, 32), a2);
-      a3 = multiplyAdd(weight, v128.load(source, 48), a3);
-      a4 = multiplyAdd(weight, v128.load(source, 64), a4);
-      a5 = multiplyAdd(weight, v128.load(source, 80), a5);
-      a6 = multiplyAdd(weight, v128.load(source, 96), a6);
-      a7 = multiplyAdd(weight, v128.load(source, 112), a7);
-      value += 4;
-      index += 2;
-    }
-    const target = y + (<usize>i << 7);
-    v128.store(target, a0);
-    v128.store(target, a1, 16);
-    v128.store(target, a2, 32);
-    v128.store(target, a3, 48);
-    v128.store(target, a4, 64);
-    v128.store(target, a5, 80);
-    v128.store(target, a6, 96);
-    v128.store(target, a7, 112);
+    const a = bias ? v128.load_splat<u32>(at(bias, i)) : f32x4.splat(0);
+    multiplyRow(y + (<usize>i << 7), rowPointers, columnIndices, values, x, i, a, a, a, a, a, a, a, a);
   }
+}
+
+/** y[i][32] += W[i, :] · x[:][32] for the rows rowStart ≤ i < rowEnd. */
+export function csr_accumulate_panel(
+  y: usize, rowPointers: usize, columnIndices: usize, values: usize, x: usize, rowStart: i32, rowEnd: i32,
+): void {
+  for (let i = rowStart; i < rowEnd; i++) {
+    const t = y + (<usize>i << 7);
+    multiplyRow(
+      t, rowPointers, columnIndices, values, x, i, v128.load(t), v128.load(t, 16), v128.load(t, 32), v128.load(t, 48),
+      v128.load(t, 64), v128.load(t, 80), v128.load(t, 96), v128.load(t, 112),
+    );
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function multiplyRow(
+  target: usize, rowPointers: usize, columnIndices: usize, values: usize, x: usize, i: i32,
+  a0: v128, a1: v128, a2: v128, a3: v128, a4: v128, a5: v128, a6: v128, a7: v128,
+): void {
+  const first: usize = load<u32>(at(rowPointers, i));
+  const last: usize = load<u32>(at(rowPointers, i), 4);
+  let index = columnIndices + (first << 1);
+  let value = values + (first << 2);
+  const end = values + (last << 2);
+  while (value < end) {
+    const source = x + (<usize>load<u16>(index) << 7);
+    const weight = v128.load_splat<u32>(value);
+    a0 = multiplyAdd(weight, v128.load(source), a0);
+    a1 = multiplyAdd(weight, v128.load(source, 16), a1);
+    a2 = multiplyAdd(weight, v128.load(source, 32), a2);
+    a3 = multiplyAdd(weight, v128.load(source, 48), a3);
+    a4 = multiplyAdd(weight, v128.load(source, 64), a4);
+    a5 = multiplyAdd(weight, v128.load(source, 80), a5);
+    a6 = multiplyAdd(weight, v128.load(source, 96), a6);
+    a7 = multiplyAdd(weight, v128.load(source, 112), a7);
+    value += 4;
+    index += 2;
+  }
+  v128.store(target, a0);
+  v128.store(target, a1, 16);
+  v128.store(target, a2, 32);
+  v128.store(target, a3, 48);
+  v128.store(target, a4, 64);
+  v128.store(target, a5, 80);
+  v128.store(target, a6, 96);
+  v128.store(target, a7, 112);
 }
 
 /** y[j * stride] += W[row, j] for one row of a matrix in compressed sparse rows (an embedding look-up). */

@@ -38,6 +38,15 @@ export interface Kernels {
     rowStart: number,
     rowEnd: number,
   ): void;
+  csr_accumulate_panel(
+    y: Pointer,
+    rowPointers: Pointer,
+    columnIndices: Pointer,
+    values: Pointer,
+    x: Pointer,
+    rowStart: number,
+    rowEnd: number,
+  ): void;
   csr_add_row(
     y: Pointer,
     stride: number,
@@ -46,6 +55,58 @@ export interface Kernels {
     values: Pointer,
     row: number,
   ): void;
+
+  compress_rows(
+    pointers: Pointer,
+    indices: Pointer,
+    values: Pointer,
+    x: Pointer,
+    rows: number,
+    rowBytes: number,
+    pieces: number,
+    pieceBytes: number,
+    width: number,
+  ): void;
+  transpose_csr(
+    targetPointers: Pointer,
+    targetIndices: Pointer,
+    targetValues: Pointer,
+    pointers: Pointer,
+    indices: Pointer,
+    values: Pointer,
+    rows: number,
+    columns: number,
+  ): void;
+  transpose_tile(y: Pointer, x: Pointer, bias: Pointer, rows: number, columns: number): void;
+  csr_gradient(
+    gradients: Pointer,
+    pointers: Pointer,
+    indices: Pointer,
+    dy: Pointer,
+    dyBytes: number,
+    x: Pointer,
+    xBytes: number,
+    panels: number,
+    rowStart: number,
+    rowEnd: number,
+  ): void;
+
+  adamw(w: Pointer, g: Pointer, m: Pointer, v: Pointer, n: number, settings: Pointer): void;
+  adamw_nonzeros(
+    w: Pointer,
+    g: Pointer,
+    m: Pointer,
+    v: Pointer,
+    pointers: Pointer,
+    indices: Pointer,
+    rows: number,
+    settings: Pointer,
+  ): void;
+  gather_nonzeros(values: Pointer, w: Pointer, pointers: Pointer, indices: Pointer, rows: number): void;
+  rank_magnitudes(ranks: Pointer, w: Pointer, n: number): void;
+  spare_rows(ranks: Pointer, rows: number, columns: number, j: number): void;
+  spare_columns(ranks: Pointer, rows: number, columns: number, j: number): void;
+  keep_highest(w: Pointer, ranks: Pointer, n: number, k: number, guess: number): number;
 
   abs_top_k(x: Pointer, n: number, k: number, active: Pointer): number;
   abs_top_k_panel(x: Pointer, n: number, k: number): void;

@@ -1,9 +1,11 @@
 import type { Kernels } from "../kernels.js";
 import { attentionKernels } from "./attention.js";
 import { barrierKernel } from "./barrier.js";
+import { denseKernels } from "./dense.js";
 import { Heap } from "./heap.js";
 import { layoutKernels } from "./layout.js";
 import { normKernels } from "./norm.js";
+import { optimizerKernels } from "./optimizer.js";
 import { pointwiseKernels } from "./pointwise.js";
 import { sparseKernels } from "./sparse.js";
 import { topKKernels } from "./top-k.js";
@@ -20,6 +22,8 @@ export function createPlainKernels(memory: WebAssembly.Memory, floatBytes: 4 | 8
   return {
     ...barrierKernel(memory),
     ...sparseKernels(heap),
+    ...denseKernels(heap),
+    ...optimizerKernels(heap),
     ...topKKernels(heap),
     ...normKernels(heap),
     ...pointwiseKernels(heap),

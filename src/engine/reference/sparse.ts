@@ -4,8 +4,26 @@ import { element, type Heap } from "./heap.js";
 /** Twin of `kernels/sparse.ts`. */
 export function sparseKernels(
   heap: Heap,
-): Pick<Kernels, "csc_accumulate" | "csr_accumulate" | "csr_multiply_panel" | "csr_add_row"> {
+): Pick<
+  Kernels,
+  "csc_accumulate" | "csr_accumulate" | "csr_multiply_panel" | "csr_accumulate_panel" | "csr_add_row"
+> {
   const sums = new Float64Array(32);
+
+  /** sums += W[row, :] · x[:][32] */
+  function addRow(rowPointers: number, columnIndices: number, values: number, x: number, row: number): void {
+    const { floats, u16, u32 } = heap;
+    const pointers = element(rowPointers, 4);
+    const columns = element(columnIndices, 2);
+    const weights = heap.float(values);
+    const x0 = heap.float(x);
+    for (let e = u32[pointers + row]; e < u32[pointers + row + 1]; e++) {
+      const weight = floats[weights + e];
+      const source = x0 + u16[columns + e] * 32;
+      for (let lane = 0; lane < 32; lane++) sums[lane] += weight * floats[source + lane];
+    }
+  }
+
   return {
     csc_accumulate(y, offsets, columns, active, activeCount, x) {
       const { floats, u16, u32, floatBytes } = heap;
@@ -41,21 +59,21 @@ export function sparseKernels(
     },
 
     csr_multiply_panel(y, rowPointers, columnIndices, values, bias, x, rowStart, rowEnd) {
-      const { floats, u16, u32 } = heap;
+      const { floats } = heap;
       const y0 = heap.float(y);
-      const x0 = heap.float(x);
-      const pointers = element(rowPointers, 4);
-      const columns = element(columnIndices, 2);
-      const weights = heap.float(values);
-      const biases = heap.float(bias);
       for (let i = rowStart; i < rowEnd; i++) {
-        sums.fill(bias === 0 ? 0 : floats[biases + i]);
-        const last = u32[pointers + i + 1];
-        for (let e = u32[pointers + i]; e < last; e++) {
-          const weight = floats[weights + e];
-          const source = x0 + u16[columns + e] * 32;
-          for (let lane = 0; lane < 32; lane++) sums[lane] += weight * floats[source + lane];
-        }
+        sums.fill(bias === 0 ? 0 : floats[heap.float(bias) + i]);
+        addRow(rowPointers, columnIndices, values, x, i);
+        floats.set(sums, y0 + i * 32);
+      }
+    },
+
+    csr_accumulate_panel(y, rowPointers, columnIndices, values, x, rowStart, rowEnd) {
+      const { floats } = heap;
+      const y0 = heap.float(y);
+      for (let i = rowStart; i < rowEnd; i++) {
+        sums.set(floats.subarray(y0 + i * 32, y0 + i * 32 + 32));
+        addRow(rowPointers, columnIndices, values, x, i);
         floats.set(sums, y0 + i * 32);
       }
     },

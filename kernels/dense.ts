@@ -1,0 +1,160 @@
+// Products with dense matrices whose left factor is a sparse activation, gradient or weight: all of them are rows of a
+// compressed matrix times a dense panel (csr_multiply_panel), and what prepares and finishes them is here.
+//
+// A matrix [rows][columns] that is trained lies in *blocks* of 32 columns: [columns / 32][rows][32], zeros behind the
+// last column.
+import { at, multiplyAdd, sumLanes } from "./simd";
+
+/**
+ * Lists the nonzeros of rows that lie in pieces: piece p of row r is the `width` floats at x + r · rowBytes +
+ * p · pieceBytes, and its entry e has the index p · width + e. `width` is a multiple of 4. Up to 3 entries behind the
+ * last are overwritten.
+ * @param pointers u32[rows + 1]
+ * @param indices u16, values f32: room for what there is
+ */
+export function compress_rows(
+  pointers: usize, indices: usize, values: usize, x: usize, rows: i32, rowBytes: i32, pieces: i32, pieceBytes: i32,
+  width: i32,
+): void {
+  const zero = i32x4.splat(0), magnitude = i32x4.splat(0x7fffffff);
+  const firstValue = values;
+  store<u32>(pointers, 0);
+  for (let r = 0; r < rows; r++) {
+    for (let piece = 0; piece < pieces; piece++) {
+      let p = x + <usize>r * <usize>rowBytes + <usize>piece * <usize>pieceBytes;
+      const end = p + (<usize>width << 2);
+      let index: i32 = piece * width;
+      for (; p < end; p += 16, index += 4) {
+        const v = v128.load(p);
+        const bits: usize = i32x4.bitmask(i32x4.gt_s(v128.and(v, magnitude), zero));
+        if (bits == 0) continue;
+        store<u16>(indices, <u16>index);
+        store<f32>(values, f32x4.extract_lane(v, 0));
+        indices += (bits & 1) << 1;
+        values += (bits & 1) << 2;
+        store<u16>(indices, <u16>(index + 1));
+        store<f32>(values, f32x4.extract_lane(v, 1));
+        indices += bits & 2;
+        values += (bits & 2) << 1;
+        store<u16>(indices, <u16>(index + 2));
+        store<f32>(values, f32x4.extract_lane(v, 2));
+        indices += (bits & 4) >> 1;
+        values += bits & 4;
+        store<u16>(indices, <u16>(index + 3));
+        store<f32>(values, f32x4.extract_lane(v, 3));
+        indices += (bits & 8) >> 2;
+        values += (bits & 8) >> 1;
+      }
+    }
+    store<u32>(at(pointers, r + 1), <u32>((values - firstValue) >> 2));
+  }
+}
+
+/**
+ * Compressed rows of the transposed matrix.
+ * @param targetPointers u32[columns + 1]
+ */
+export function transpose_csr(
+  targetPointers: usize, targetIndices: usize, targetValues: usize, pointers: usize, indices: usize, values: usize,
+  rows: i32, columns: i32,
+): void {
+  memory.fill(targetPointers, 0, <usize>(columns + 1) << 2);
+  const count = load<u32>(at(pointers, rows));
+  const last = indices + (<usize>count << 1);
+  for (let p = indices; p < last; p += 2) {
+    const cell = at(targetPointers, <i32>load<u16>(p));
+    store<u32>(cell, load<u32>(cell) + 1);
+  }
+  // Where each column ends; filling from behind leaves where it begins.
+  let total: u32 = 0;
+  for (let j = 0; j < columns; j++) {
+    total += load<u32>(at(targetPointers, j));
+    store<u32>(at(targetPointers, j), total);
+  }
+  store<u32>(at(targetPointers, columns), total);
+  for (let i = rows - 1; i >= 0; i--) {
+    const first = load<u32>(at(pointers, i));
+    for (let e = load<u32>(at(pointers, i + 1)); e > first; ) {
+      e--;
+      const cell = at(targetPointers, <i32>load<u16>(indices + (<usize>e << 1)));
+      const place = load<u32>(cell) - 1;
+      store<u32>(cell, place);
+      store<u16>(targetIndices + (<usize>place << 1), <u16>i);
+      store<f32>(at(targetValues, <i32>place), load<f32>(at(values, <i32>e)));
+    }
+  }
+}
+
+/**
+ * y[c][r] = x[r][c] + bias[c] for r < rows ≤ 32, c < columns ≤ 32; rows of both are 32 floats long. What lies behind in
+ * y's rows becomes zero.
+ * @param bias f32[columns], or 0
+ */
+export function transpose_tile(y: usize, x: usize, bias: usize, rows: i32, columns: i32): void {
+  if (rows < 32) memory.fill(y, 0, <usize>columns << 7);
+  let c = 0;
+  for (; c < (columns & ~3); c += 4) {
+    let b0 = f32x4.splat(0), b1 = b0, b2 = b0, b3 = b0;
+    if (bias) {
+      b0 = v128.load_splat<u32>(at(bias, c));
+      b1 = v128.load_splat<u32>(at(bias, c), 4);
+      b2 = v128.load_splat<u32>(at(bias, c), 8);
+      b3 = v128.load_splat<u32>(at(bias, c), 12);
+    }
+    let r = 0;
+    for (; r < (rows & ~3); r += 4) {
+      const p = at(x, c) + (<usize>r << 7);
+      const v0 = v128.load(p), v1 = v128.load(p, 128), v2 = v128.load(p, 256), v3 = v128.load(p, 384);
+      const v01a = v128.shuffle<f32>(v0, v1, 0, 4, 1, 5), v01b = v128.shuffle<f32>(v0, v1, 2, 6, 3, 7);
+      const v23a = v128.shuffle<f32>(v2, v3, 0, 4, 1, 5), v23b = v128.shuffle<f32>(v2, v3, 2, 6, 3, 7);
+      const q = at(y, r) + (<usize>c << 7);
+      v128.store(q, f32x4.add(b0, v128.shuffle<f32>(v01a, v23a, 0, 1, 4, 5)));
+      v128.store(q, f32x4.add(b1, v128.shuffle<f32>(v01a, v23a, 2, 3, 6, 7)), 128);
+      v128.store(q, f32x4.add(b2, v128.shuffle<f32>(v01b, v23b, 0, 1, 4, 5)), 256);
+      v128.store(q, f32x4.add(b3, v128.shuffle<f32>(v01b, v23b, 2, 3, 6, 7)), 384);
+    }
+    for (; r < rows; r++) transposeRow(y, x, bias, r, c, c + 4);
+  }
+  if (c == columns) return;
+  for (let r = 0; r < rows; r++) transposeRow(y, x, bias, r, c, columns);
+}
+
+// @ts-ignore: decorator
+@inline
+function transposeRow(y: usize, x: usize, bias: usize, row: i32, first: i32, last: i32): void {
+  for (let c = first; c < last; c++) {
+    const b: f32 = bias ? load<f32>(at(bias, c)) : 0;
+    store<f32>(at(y, (c << 5) + row), load<f32>(at(x, (row << 5) + c)) + b);
+  }
+}
+
+/**
+ * Gradient of the nonzero weights alone: gradients[e] += Σ over panels and tokens of dy[i][token] · x[j][token], for each
+ * nonzero e = (i, j) of the rows rowStart ≤ i < rowEnd.
+ * @param dy, x panels that lie dyBytes and xBytes apart
+ */
+export function csr_gradient(
+  gradients: usize, pointers: usize, indices: usize, dy: usize, dyBytes: i32, x: usize, xBytes: i32, panels: i32,
+  rowStart: i32, rowEnd: i32,
+): void {
+  for (let i = rowStart; i < rowEnd; i++) {
+    const last = load<u32>(at(pointers, i + 1));
+    const row = dy + (<usize>i << 7);
+    for (let e = load<u32>(at(pointers, i)); e < last; e++) {
+      let p = row, q = x + (<usize>load<u16>(indices + (<usize>e << 1)) << 7);
+      let a = f32x4.splat(0), b = a, c = a, d = a;
+      for (let panel = 0; panel < panels; panel++, p += <usize>dyBytes, q += <usize>xBytes) {
+        a = multiplyAdd(v128.load(p), v128.load(q), a);
+        b = multiplyAdd(v128.load(p, 16), v128.load(q, 16), b);
+        c = multiplyAdd(v128.load(p, 32), v128.load(q, 32), c);
+        d = multiplyAdd(v128.load(p, 48), v128.load(q, 48), d);
+        a = multiplyAdd(v128.load(p, 64), v128.load(q, 64), a);
+        b = multiplyAdd(v128.load(p, 80), v128.load(q, 80), b);
+        c = multiplyAdd(v128.load(p, 96), v128.load(q, 96), c);
+        d = multiplyAdd(v128.load(p, 112), v128.load(q, 112), d);
+      }
+      const cell = at(gradients, <i32>e);
+      store<f32>(cell, load<f32>(cell) + sumLanes(f32x4.add(f32x4.add(a, b), f32x4.add(c, d))));
+    }
+  }
+}
