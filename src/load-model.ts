@@ -2,9 +2,8 @@ import { type Checkpoint, openCheckpoint } from "./formats/checkpoint.js";
 import { type ResolveOptions, resolveSource } from "./io/source.js";
 import { Model } from "./model.js";
 import { ThreadPool, type ThreadPoolOptions } from "./runtime/thread-pool.js";
+import { END_OF_TEXT } from "./tokenizer/tinypython.js";
 import { Tokenizer } from "./tokenizer/tokenizer.js";
-
-const END_OF_TEXT = "<|endoftext|>";
 
 export interface LoadOptions extends Omit<ResolveOptions, "onProgress">, ThreadPoolOptions {
   readonly onProgress?: (progress: LoadProgress) => void;

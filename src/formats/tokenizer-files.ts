@@ -1,5 +1,6 @@
 import { SparseLensError } from "../errors.js";
-import { TINYPYTHON_PATTERN } from "../tokenizer/tinypython.js";
+import { END_OF_TEXT, TINYPYTHON_PATTERN } from "../tokenizer/tinypython.js";
+import { bytePairTokenizerJson, formatMerges, parseMerges } from "../tokenizer/tokenizer-json.js";
 import type { TokenizerFiles } from "./checkpoint.js";
 import { quote } from "./quote.js";
 
@@ -8,62 +9,17 @@ import { quote } from "./quote.js";
  * list of merges (GPT-2's `encoder.json` and `vocab.bpe`), which leaves the pre-tokenizer unsaid.
  */
 
-const preTokenizer = {
-  type: "Sequence",
-  pretokenizers: [
-    { type: "Split", pattern: { Regex: TINYPYTHON_PATTERN }, behavior: "Isolated", invert: false },
-    { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
-  ],
-};
-
 /** `tokenizer.json` for the tokenizer; its own, when that is how it came. */
 export function toTokenizerJson(files: TokenizerFiles): Record<string, unknown> {
   if (files.tokenizerJson) return files.tokenizerJson;
   const { vocabulary, merges } = vocabularyAndMerges(files);
-  const pairs = merges.split("\n").filter((line) => line !== "" && !line.startsWith("#version"));
-  const learned = new Set<string>();
-  for (const pair of pairs) {
-    const parts = pair.split(" ");
-    if (parts.length !== 2)
-      throw new SparseLensError(`${files.location}: ${quote(pair)} is not a merge of two tokens.`);
-    learned.add(parts.join(""));
-  }
+  const pairs = parseMerges(merges, files.location);
+  const learned = new Set(pairs.map((pair) => pair.replace(" ", "")));
   // What neither a byte nor a merge makes is matched as a whole.
   const special = Object.entries(vocabulary).filter(
     ([token]) => [...token].length > 1 && !learned.has(token),
   );
-  return {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: special
-      .sort(([, a], [, b]) => a - b)
-      .map(([content, id]) => ({
-        id,
-        content,
-        single_word: false,
-        lstrip: false,
-        rstrip: false,
-        normalized: false,
-        special: true,
-      })),
-    normalizer: null,
-    pre_tokenizer: preTokenizer,
-    post_processor: null,
-    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: "",
-      end_of_word_suffix: "",
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab: vocabulary,
-      merges: pairs,
-    },
-  };
+  return bytePairTokenizerJson({ vocabulary, merges: pairs, specialTokens: Object.fromEntries(special) });
 }
 
 /** Vocabulary (token → id, added tokens included) and text of the merges; their own, when that is how they came. */
@@ -95,10 +51,10 @@ export function toVocabularyAndMerges(files: TokenizerFiles): {
     if (!Array.isArray(pair) || pair.length !== 2 || pair.some((part) => typeof part !== "string")) {
       throw fail(`${quote(merge)} is not a merge of two tokens.`);
     }
-    return `${pair[0]} ${pair[1]}\n`;
+    return `${pair[0]} ${pair[1]}`;
   });
   const inOrder = [...vocabulary].sort(([, a], [, b]) => a - b);
-  return { vocabulary: Object.fromEntries(inOrder), merges: `#version: 0.2\n${lines.join("")}` };
+  return { vocabulary: Object.fromEntries(inOrder), merges: formatMerges(lines) };
 }
 
 /** Whether a vocabulary with merges says all that this tokenizer does (splits text as `tinypython_2k` does). */
@@ -121,7 +77,7 @@ export function isTinypython(files: TokenizerFiles): boolean {
 /** Id of `<|endoftext|>`, where the tokenizer has it. */
 export function endOfTextId(files: TokenizerFiles): number | undefined {
   const { vocabulary } = toVocabularyAndMerges(files);
-  return Object.hasOwn(vocabulary, "<|endoftext|>") ? vocabulary["<|endoftext|>"] : undefined;
+  return Object.hasOwn(vocabulary, END_OF_TEXT) ? vocabulary[END_OF_TEXT] : undefined;
 }
 
 function vocabularyAndMerges(files: TokenizerFiles): { vocabulary: Record<string, number>; merges: string } {

@@ -8,14 +8,13 @@ import { type Normalizer, parseNormalizer } from "./normalizer.js";
 import { PieceCache } from "./piece-cache.js";
 import { type Frame, parsePostProcessor } from "./post-processor.js";
 import { type PreTokenizer, parsePreTokenizer } from "./pre-tokenizer.js";
-import { TINYPYTHON_PATTERN } from "./tinypython.js";
+import { END_OF_TEXT } from "./tinypython.js";
+import { bytePairTokenizerJson, formatMerges, parseMerges } from "./tokenizer-json.js";
 import { splitUtf8, toWellFormed, utf8Length, utf8Positions } from "./utf8.js";
 import { Vocabulary } from "./vocabulary.js";
 
 export { GPT2_PATTERN } from "./pre-tokenizer.js";
 export { TINYPYTHON_PATTERN } from "./tinypython.js";
-
-const END_OF_TEXT = "<|endoftext|>";
 
 export interface EncodeOptions {
   /** Whether special tokens are recognised in the text (true unless given) or are text like any other. */
@@ -189,30 +188,12 @@ export class Tokenizer {
     const endOfText = new Field(files.vocabulary, location, "vocabulary").get(END_OF_TEXT);
     const specialTokens =
       files.specialTokens ?? (endOfText.isAbsent ? {} : { [END_OF_TEXT]: endOfText.id() });
-    const definition = {
-      ...pipeline(files.pattern ?? TINYPYTHON_PATTERN),
-      added_tokens: Object.entries(specialTokens).map(([content, id]) => ({
-        id,
-        content,
-        single_word: false,
-        lstrip: false,
-        rstrip: false,
-        normalized: false,
-        special: true,
-      })),
-      model: {
-        type: "BPE",
-        dropout: null,
-        unk_token: null,
-        continuing_subword_prefix: "",
-        end_of_word_suffix: "",
-        fuse_unk: false,
-        byte_fallback: false,
-        ignore_merges: false,
-        vocab: files.vocabulary,
-        merges: parseMerges(files.merges, location),
-      },
-    };
+    const definition = bytePairTokenizerJson({
+      vocabulary: files.vocabulary,
+      merges: parseMerges(files.merges, location),
+      specialTokens,
+      pattern: files.pattern,
+    });
     return Tokenizer.fromTokenizerJson(definition, location, options);
   }
 
@@ -228,7 +209,7 @@ export class Tokenizer {
    */
   toVocabulary(): { vocabulary: Record<string, number>; merges: string } {
     const { definition, vocabulary, location } = this.model;
-    const expected: Record<string, unknown> = pipeline(TINYPYTHON_PATTERN);
+    const expected = bytePairTokenizerJson({ vocabulary: {}, merges: [], specialTokens: {} });
     for (const key of ["normalizer", "pre_tokenizer"]) {
       if (JSON.stringify(definition[key] ?? null) !== JSON.stringify(expected[key])) {
         throw new SparseLensError(
@@ -256,7 +237,7 @@ export class Tokenizer {
     const merges = model.merges.map((merge) => (typeof merge === "string" ? merge : merge.join(" ")));
     return {
       vocabulary: Object.fromEntries(entries),
-      merges: ["#version: 0.2", ...merges, ""].join("\n"),
+      merges: formatMerges(merges),
     };
   }
 
@@ -530,25 +511,6 @@ function byteOrigins(piece: AlignedText, original: string, positions: Uint32Arra
   return origins;
 }
 
-/** The parts of a `tokenizer.json` around a vocabulary: cut by `pattern`, then bytes. */
-function pipeline(pattern: string) {
-  return {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    normalizer: null,
-    pre_tokenizer: {
-      type: "Sequence",
-      pretokenizers: [
-        { type: "Split", pattern: { Regex: pattern }, behavior: "Isolated", invert: false },
-        { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
-      ],
-    },
-    post_processor: null,
-    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-  };
-}
-
 function checkDecoder(field: Field): void {
   if (field.isAbsent) field.fail("missing: a byte-level tokenizer has a ByteLevel decoder.");
   const type = field.get("type");
@@ -556,20 +518,4 @@ function checkDecoder(field: Field): void {
   else if (type.value !== "ByteLevel") {
     type.fail(`${JSON.stringify(type.value)} is not supported; supported is ByteLevel.`);
   }
-}
-
-function parseMerges(text: string, location: string): string[] {
-  const merges: string[] = [];
-  text.split("\n").forEach((rawLine, index) => {
-    const line = rawLine.replace(/\r$/, "");
-    if (line === "" || line.startsWith("#version")) return;
-    if (!/^[^ ]+ [^ ]+$/.test(line)) {
-      throw new SparseLensError(
-        `${location}: merges, line ${index + 1}: expected two tokens with a space between them, got ` +
-          `${JSON.stringify(line.slice(0, 80))}.`,
-      );
-    }
-    merges.push(line);
-  });
-  return merges;
 }

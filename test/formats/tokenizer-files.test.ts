@@ -44,7 +44,9 @@ test("what is no such tokenizer is refused", () => {
   expect(() => toVocabularyAndMerges({ tokenizerJson: { model: { type: "Unigram" } }, location })).toThrow(
     /only a BPE/,
   );
-  expect(() => toTokenizerJson({ ...pair, merges: "a b c" })).toThrow(/"a b c" is not a merge of two tokens/);
+  expect(() => toTokenizerJson({ ...pair, merges: "a b c" })).toThrow(
+    /merges, line 1: expected two tokens with a space between them, got "a b c"/,
+  );
   expect(() => toTokenizerJson({ location })).toThrow(/not a complete tokenizer/);
   const model = { type: "BPE", vocab: { a: -1 }, merges: [] };
   expect(() => toVocabularyAndMerges({ tokenizerJson: { model }, location })).toThrow(
