@@ -94,14 +94,17 @@ function asText(
     ],
     ["files", [...files].map(([name, bytes]) => `${name} ${formatBytes(bytes)}`).join(", ")],
   ];
-  const notes = { tied: "the embedding, tied", mask: "causal mask", bigram: "counted apart" };
-  const rows = tensors.map(({ name, shape, dtype, storedAs, nonzeros, density, note }) => [
+  const notes = { tied: "the embedding, tied", mask: "causal mask", bigram: "not in the sum" };
+  const rows = tensors.map(({ name, shape, dtype, storedAs, nonzeros, density, note, countedPairs }) => [
     name,
     formatShape(shape),
-    storedAs === "sparse" ? `${dtype} sparse` : dtype,
+    storedAs === "dense" ? dtype : `${dtype} ${storedAs}`,
     formatCount(nonzeros),
     formatPercent(density),
-    note ? notes[note] : "",
+    [
+      ...(note ? [notes[note]] : []),
+      ...(countedPairs === undefined ? [] : [`computed from ${formatCount(countedPairs)} counts`]),
+    ].join("; "),
   ]);
   const table = formatTable([["tensor", "shape", "type", "nonzeros", "density", ""], ...rows], "lllrrl");
   return `${formatTable(facts as string[][], "ll")}\n${table}`;

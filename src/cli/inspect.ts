@@ -9,7 +9,9 @@ export interface TensorReport {
   readonly name: string;
   readonly shape: readonly number[];
   readonly dtype: string;
-  readonly storedAs: "dense" | "sparse";
+  readonly storedAs: StoredTensor["storedAs"];
+  /** Of a bigram table that is stored as counts and computed from them: pairs of tokens that have a count. */
+  readonly countedPairs?: number;
   readonly nonzeros: number;
   /** Fraction of its elements that are not zero. */
   readonly density: number;
@@ -32,16 +34,20 @@ export async function inspectTensors(
   const reports: TensorReport[] = [];
   for (const tensor of tensors.values()) {
     onTensor(reports.length, tensors.size);
-    const { name, shape, dtype, storedAs } = tensor;
+    const { name, shape, dtype, storedAs, counted } = tensor;
     const nonzeros = await countNonzeros(tensor);
     const density = nonzeros / Math.max(1, elementCount(shape));
-    reports.push({ name, shape, dtype, storedAs, nonzeros, density, note: noteOn(name, config) });
+    const note = noteOn(name, config);
+    reports.push({
+      ...{ name, shape, dtype, storedAs, nonzeros, density, note },
+      countedPairs: counted?.pairs,
+    });
   }
-  const counted = reports.filter(({ note }) => note === undefined);
+  const summed = reports.filter(({ note }) => note === undefined);
   return {
     tensors: reports,
-    parameters: counted.reduce((sum, { shape }) => sum + elementCount(shape), 0),
-    nonzeros: counted.reduce((sum, { nonzeros }) => sum + nonzeros, 0),
+    parameters: summed.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+    nonzeros: summed.reduce((sum, { nonzeros }) => sum + nonzeros, 0),
   };
 }
 

@@ -2,9 +2,10 @@ import { SparseLensError } from "../errors.js";
 import { type ByteSource, readJsonObject, readText } from "../io/byte-source.js";
 import { indexName, shardsOf } from "../io/model-files.js";
 import { openFile, type ResolvedSource } from "../io/source.js";
+import { readCountedTable } from "./counted-table.js";
 import { quote } from "./quote.js";
 import { readSafetensors, type SafetensorsFile } from "./safetensors.js";
-import { layoutVersion, readSparseMatrices } from "./sparse-layout.js";
+import { isLayoutVersion, readSparseMatrices } from "./sparse-layout.js";
 import { DenseTensor, GatheredTensor, Scratch, type StoredTensor } from "./stored-tensor.js";
 import { readTorch, TorchTensor } from "./torch-checkpoint.js";
 
@@ -108,10 +109,10 @@ function layoutOf(
 ): CheckpointLayout {
   if (config.model_type !== "sparselens")
     return source.config === "beeg_config.json" ? "blob" : "huggingface";
-  if (config.format_version !== layoutVersion) {
+  if (!isLayoutVersion(config.format_version)) {
     throw new SparseLensError(
       `${configFile} has format_version ${quote(config.format_version)}; this version of SparseLens reads ` +
-        `${layoutVersion}. Convert the model again, or use a newer SparseLens.`,
+        `1 and 2. Convert the model again, or use a newer SparseLens.`,
     );
   }
   return "sparselens";
@@ -140,7 +141,9 @@ class TensorTable {
   addSparseLayout(file: SafetensorsFile): void {
     const { matrices, used } = readSparseMatrices(file, this.beforeRead);
     for (const matrix of matrices) this.add(matrix.name, () => matrix);
-    this.addSafetensors(file, used);
+    const counted = readCountedTable(file, this.beforeRead);
+    if (counted) this.add(counted.table.name, () => counted.table);
+    this.addSafetensors(file, new Set([...used, ...(counted?.used ?? [])]));
   }
 
   async addTorch(source: ByteSource): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Checkpoint, CheckpointLayout } from "./checkpoint.js";
 import type { Dtype } from "./dtype.js";
-import { layoutVersion } from "./sparse-layout.js";
+import { layoutVersionFor } from "./sparse-layout.js";
 import { endOfTextId } from "./tokenizer-files.js";
 
 /** The keys that the released loader knows: it raises on any other, so `beeg_config.json` may hold only these. */
@@ -60,7 +60,8 @@ export function convertConfig(checkpoint: Checkpoint, layout: CheckpointLayout):
   const entries = new Map(Object.entries(checkpoint.config));
   if (layout === "sparselens") {
     for (const key of layoutKeys) if (!/token_id$/.test(key)) entries.delete(key);
-    return { model_type: "sparselens", format_version: layoutVersion, ...Object.fromEntries(entries) };
+    const format_version = layoutVersionFor(checkpoint.tensors);
+    return { model_type: "sparselens", format_version, ...Object.fromEntries(entries) };
   }
   // Older files spell it n_mlp.
   if (entries.has("n_mlp") && !entries.has("d_mlp")) entries.set("d_mlp", entries.get("n_mlp"));

@@ -2,20 +2,23 @@ import { SparseLensError } from "../errors.js";
 import type { ByteSink } from "../io/byte-sink.js";
 import { type LocalFiles, requireLocalFiles } from "../io/local-files.js";
 import type { Progress } from "../io/progress.js";
+import type { BigramCounts } from "../model/bigram-table.js";
 import type { SparseMatrix } from "../tensor.js";
+import { END_OF_TEXT } from "../tokenizer/tinypython.js";
 import type { Checkpoint, CheckpointLayout, StoredTensor } from "./checkpoint.js";
 import { convertConfig } from "./convert-config.js";
+import { writeCountedTable } from "./counted-table.js";
 import { decode, isFloat, sizeOf } from "./dtype.js";
 import { type TensorToWrite, writeSafetensors } from "./safetensors.js";
 import { requireFinite } from "./sparse-builder.js";
 import {
   isSparseDtype,
-  layoutVersion,
+  layoutVersionFor,
   type SparseDtype,
   sparseByteLength,
   writeSparseMatrices,
 } from "./sparse-layout.js";
-import { elementCount } from "./stored-tensor.js";
+import { type CountedTable, elementCount } from "./stored-tensor.js";
 import { isTinypython, toTokenizerJson, toVocabularyAndMerges } from "./tokenizer-files.js";
 import { type TorchTensorToWrite, writeTorch } from "./torch-checkpoint.js";
 
@@ -131,7 +134,7 @@ async function writeTokenizer(
     return;
   }
   await writeCompact("tokenizer.json", toTokenizerJson(tokenizer));
-  const endOfText = Object.hasOwn(vocabulary, "<|endoftext|>") ? "<|endoftext|>" : null;
+  const endOfText = Object.hasOwn(vocabulary, END_OF_TEXT) ? END_OF_TEXT : null;
   await writeJson("tokenizer_config.json", {
     tokenizer_class: "PreTrainedTokenizerFast",
     eos_token: endOfText,
@@ -145,6 +148,7 @@ interface Reader {
   /** The elements of a tensor, checked to be finite. */
   bytes(tensor: StoredTensor): Promise<Uint8Array>;
   sparse(tensor: StoredTensor): Promise<SparseMatrix>;
+  counts(tensor: StoredTensor, counted: CountedTable): Promise<BigramCounts>;
 }
 
 /** Reads tensors for writing them to `file`: reports progress and stops when asked to. */
@@ -170,14 +174,25 @@ function reader(checkpoint: Checkpoint, file: string, { onProgress, signal }: Wr
         return bytes;
       }),
     sparse: (tensor) => watched(tensor, () => tensor.readSparse()),
+    counts: (tensor, counted) => watched(tensor, () => counted.readCounts()),
   };
 }
 
 async function writeSparse(checkpoint: Checkpoint, sink: ByteSink, read: Reader): Promise<void> {
   const matrices = new Map<string, { matrix: SparseMatrix; dtype: SparseDtype }>();
-  const dense: TensorToWrite[] = [];
+  const others: TensorToWrite[] = [];
+  const metadata: Record<string, string> = {
+    format: "sparselens",
+    format_version: String(layoutVersionFor(checkpoint.tensors)),
+  };
   for (const [name, tensor] of checkpoint.tensors) {
     const { dtype, shape } = tensor;
+    if (tensor.counted) {
+      const table = writeCountedTable(await read.counts(tensor, tensor.counted));
+      others.push(...table.tensors);
+      Object.assign(metadata, table.metadata);
+      continue;
+    }
     if (shape.length === 2 && isSparseDtype(dtype)) {
       const matrix = await read.sparse(tensor);
       const denseLength = elementCount(shape) * sizeOf(dtype);
@@ -186,14 +201,10 @@ async function writeSparse(checkpoint: Checkpoint, sink: ByteSink, read: Reader)
         continue;
       }
     }
-    dense.push({ name, dtype, shape, read: () => read.bytes(tensor) });
+    others.push({ name, dtype, shape, read: () => read.bytes(tensor) });
   }
-  const { tensors, metadata } = writeSparseMatrices(matrices);
-  await writeSafetensors(sink, [...dense, ...tensors], {
-    format: "sparselens",
-    format_version: String(layoutVersion),
-    ...metadata,
-  });
+  const sparse = writeSparseMatrices(matrices);
+  await writeSafetensors(sink, [...others, ...sparse.tensors], { ...metadata, ...sparse.metadata });
 }
 
 async function writeHuggingFace(checkpoint: Checkpoint, sink: ByteSink, read: Reader): Promise<void> {

@@ -1,4 +1,5 @@
 import { SparseLensError } from "../errors.js";
+import type { ByteSource } from "../io/byte-source.js";
 import type { SparseMatrix } from "../tensor.js";
 import { aligned, type Dtype, decode, encode, sizeOf } from "./dtype.js";
 import { quote } from "./quote.js";
@@ -8,7 +9,17 @@ import type { StoredTensor } from "./stored-tensor.js";
 
 /** How our own model directory keeps a sparse matrix in safetensors: docs/formats.md describes it. */
 
-export const layoutVersion = 1;
+/** 2: the bigram table may be stored as counts. */
+const layoutVersions = [1, 2];
+
+export function isLayoutVersion(value: unknown): boolean {
+  return layoutVersions.includes(value as number);
+}
+
+/** The earliest version of the layout that can hold these tensors, so that older readers read what they can. */
+export function layoutVersionFor(tensors: ReadonlyMap<string, StoredTensor>): number {
+  return [...tensors.values()].some(({ counted }) => counted) ? 2 : 1;
+}
 
 /** Element types that a sparse matrix can have. */
 export type SparseDtype = "F32" | "F16" | "BF16";
@@ -21,7 +32,7 @@ const shapesKey = "sparse_shapes";
 const parts = ["row_pointers", "column_indices", "values"] as const;
 
 /** More elements than a model has, few enough that one matrix can be made dense. */
-const elementLimit = 2 ** 31;
+export const elementLimit = 2 ** 31;
 
 /** Bytes that a matrix takes when it is stored sparse. */
 export function sparseByteLength(
@@ -51,7 +62,7 @@ export function writeSparseMatrices(
   return { tensors, metadata: { [shapesKey]: JSON.stringify(Object.fromEntries(shapes)) } };
 }
 
-function bytesOf(array: Uint16Array | Uint32Array): Uint8Array {
+export function bytesOf(array: Uint16Array | Uint32Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
@@ -125,9 +136,10 @@ class SparseStoredTensor implements StoredTensor {
   async readSparse(): Promise<SparseMatrix> {
     this.beforeRead();
     const [rows, columns] = this.shape;
+    const { source } = this.file;
     const [pointerBytes, indexBytes, valueBytes] = await Promise.all(
       [this.entries.rowPointers, this.entries.columnIndices, this.entries.values].map((entry) =>
-        this.bytes(entry),
+        readOwn(source, entry),
       ),
     );
     const length = this.entries.values.shape[0];
@@ -136,10 +148,9 @@ class SparseStoredTensor implements StoredTensor {
     const columnIndices = new IndexArray(indexBytes.buffer as ArrayBuffer, indexBytes.byteOffset, length);
     const values = decode(this.dtype, valueBytes);
     const where = `${this.file.source.name}: ${this.name}`;
-    const matrix = { rows, columns, rowPointers, columnIndices, values };
-    checkSparseMatrix(matrix, where);
+    checkRows(columns, rowPointers, columnIndices, where);
     requireFinite(values, where);
-    return matrix;
+    return { rows, columns, rowPointers, columnIndices, values };
   }
 
   async readDense(): Promise<Float32Array> {
@@ -149,26 +160,30 @@ class SparseStoredTensor implements StoredTensor {
   async readBytes(): Promise<Uint8Array> {
     return encode(this.dtype, await this.readDense());
   }
-
-  /** Bytes that are the caller's alone and aligned to their elements. */
-  private async bytes(entry: SafetensorsEntry): Promise<Uint8Array> {
-    const bytes = await this.file.source.read(entry.offset, entry.byteLength);
-    return bytes.byteLength === bytes.buffer.byteLength ? aligned(bytes, 8) : new Uint8Array(bytes);
-  }
 }
 
-/** @throws SparseLensError unless row pointers rise from 0 to the number of values and columns ascend in each row */
-function checkSparseMatrix(matrix: SparseMatrix, where: string): void {
-  const { rows, columns, rowPointers, columnIndices, values } = matrix;
+/** Bytes that are the caller's alone and aligned to their elements. */
+export async function readOwn(source: ByteSource, entry: SafetensorsEntry): Promise<Uint8Array> {
+  const bytes = await source.read(entry.offset, entry.byteLength);
+  return bytes.byteLength === bytes.buffer.byteLength ? aligned(bytes, 8) : new Uint8Array(bytes);
+}
+
+/** @throws SparseLensError unless row pointers rise from 0 to the number of entries and columns ascend in each row */
+export function checkRows(
+  columns: number,
+  rowPointers: Uint32Array,
+  columnIndices: Uint16Array | Uint32Array,
+  where: string,
+): void {
+  const rows = rowPointers.length - 1;
+  const entries = columnIndices.length;
   const fail = (problem: string) => new SparseLensError(`${where}: ${problem}.`);
-  if (rowPointers[0] !== 0 || rowPointers[rows] !== values.length) {
-    throw fail(
-      `row_pointers go from ${rowPointers[0]} to ${rowPointers[rows]}, not from 0 to ${values.length}`,
-    );
+  if (rowPointers[0] !== 0 || rowPointers[rows] !== entries) {
+    throw fail(`row_pointers go from ${rowPointers[0]} to ${rowPointers[rows]}, not from 0 to ${entries}`);
   }
   for (let row = 0; row < rows; row++) {
     const end = rowPointers[row + 1];
-    if (end < rowPointers[row] || end > values.length) throw fail(`row_pointers do not ascend at row ${row}`);
+    if (end < rowPointers[row] || end > entries) throw fail(`row_pointers do not ascend at row ${row}`);
     let previous = -1;
     for (let i = rowPointers[row]; i < end; i++) {
       const column = columnIndices[i];

@@ -1,5 +1,6 @@
 import { SparseLensError } from "../errors.js";
 import type { ByteSource } from "../io/byte-source.js";
+import type { BigramCounts } from "../model/bigram-table.js";
 import type { SparseMatrix } from "../tensor.js";
 import { aligned, type Dtype, decode, isFloat, sizeOf } from "./dtype.js";
 import { requireFinite, SparseBuilder } from "./sparse-builder.js";
@@ -10,13 +11,23 @@ export interface StoredTensor {
   readonly shape: number[];
   readonly dtype: Dtype;
   /** How the file holds it. */
-  readonly storedAs: "dense" | "sparse";
+  readonly storedAs: "dense" | "sparse" | "counted";
+  /** Of a bigram table that is stored as counts. */
+  readonly counted?: CountedTable;
   /** @throws SparseLensError naming file and tensor when a value is NaN or infinite. */
   readDense(): Promise<Float32Array>;
   /** A matrix `[rows, columns]` by its nonzeros; negative zeros count as zero. Throws as `readDense` does. */
   readSparse(): Promise<SparseMatrix>;
   /** The elements as they are stored, little-endian. */
   readBytes(): Promise<Uint8Array>;
+}
+
+/** The counts from which a bigram table is computed when it is read. */
+export interface CountedTable {
+  /** Pairs of tokens that have a count. */
+  readonly pairs: number;
+  /** @throws SparseLensError when they contradict each other */
+  readCounts(): Promise<BigramCounts>;
 }
 
 /** Where a tensor without gaps lies in a file. */

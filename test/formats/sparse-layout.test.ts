@@ -188,8 +188,8 @@ describe("a directory of ours with faults is refused", () => {
   test("without shapes, or of another version", async () => {
     await expect(open([], {})).rejects.toThrow(/lacks sparse_shapes/);
     await expect(open([], { sparse_shapes: "{" })).rejects.toThrow(/not valid JSON/);
-    await expect(open([], { sparse_shapes: "{}" }, { format_version: 2 })).rejects.toThrow(
-      /config\.json has format_version 2/,
+    await expect(open([], { sparse_shapes: "{}" }, { format_version: 3 })).rejects.toThrow(
+      /config\.json has format_version 3/,
     );
   });
 });
