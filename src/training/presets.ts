@@ -1,0 +1,92 @@
+import { SparseLensError } from "../errors.js";
+import { checkKeys, parseTrainingConfig, type TrainingConfig } from "./config.js";
+
+/** Named configurations, as what differs from `default`, whose values are the defaults of the keys. */
+export const PRESETS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  /** To see the whole path in less than a minute. */
+  nano: {
+    ...{ n_layer: 2, d_model: 64, block_size: 128, tokens: 1_000_000 },
+    density: 1 / 16,
+    ...{ eval_every: 200, eval_tokens: 16_384, eval_tasks: 20, sample_every: 400, checkpoint_every: 200 },
+  },
+
+  /** The model that comes with this package. */
+  default: {},
+
+  /** Its dense twin. */
+  "default-dense": {
+    ...{ density: 1, afrac: null, minimum_nonzeros: 0 },
+    ...{ learning_rate: 2e-3, epsilon: 1e-6 },
+  },
+
+  /**
+   * The released `csp_sweep1_1x_0.9Mnonzero_afrac0.250`: its shape, and the paper's choices where ours differ. The paper
+   * trains on billions of tokens; raise `tokens` as far as time allows.
+   */
+  "paper-1x": {
+    ...{ n_layer: 8, d_model: 256, sink: false, bigram: "learned" },
+    ...{ density: 1 / 8, minimum_nonzeros: 4, embedding_anneal: "abrupt" },
+    ...{ tokens: 100_000_000, batch_size: 32 },
+  },
+};
+
+/** Where the values of a configuration come from, each layer over the one before. */
+export interface ConfigLayers {
+  /** Name of a preset. Default: `default`. */
+  readonly preset?: string;
+  /** What a file holds. */
+  readonly file?: { readonly json: Record<string, unknown>; readonly location: string };
+  /** Single keys: `["density=0.05"]`. */
+  readonly set?: readonly string[];
+}
+
+/**
+ * The configuration that presets, file and single keys make.
+ * @param vocabularySize that of the corpus' tokenizer
+ * @throws SparseLensError naming preset, file or flag, and the key that is not allowed
+ */
+export function resolveTrainingConfig(layers: ConfigLayers, vocabularySize: number): TrainingConfig {
+  const json = mergeLayers(layers);
+  const { vocab_size = vocabularySize } = json;
+  if (vocab_size !== vocabularySize) {
+    throw new SparseLensError(
+      `"vocab_size" is ${vocab_size}, but the tokenizer of the corpus has ${vocabularySize} tokens. Leave it out, or build the corpus with another tokenizer.`,
+    );
+  }
+  return parseTrainingConfig({ ...json, vocab_size }, "The training configuration");
+}
+
+/** All layers in one flat object. @throws SparseLensError as resolveTrainingConfig does */
+export function mergeLayers({ preset = "default", file, set = [] }: ConfigLayers): Record<string, unknown> {
+  if (!Object.hasOwn(PRESETS, preset)) {
+    throw new SparseLensError(
+      `There is no preset "${preset}"; there are ${Object.keys(PRESETS).join(", ")}.`,
+    );
+  }
+  if (file) checkKeys(file.json, file.location);
+  return { ...PRESETS[preset], ...file?.json, ...parseSettings(set) };
+}
+
+/** @throws SparseLensError for what is not `key=value`, and for a key or value that is not allowed */
+export function parseSettings(settings: readonly string[]): Record<string, unknown> {
+  const json: Record<string, unknown> = {};
+  for (const setting of settings) {
+    const equals = setting.indexOf("=");
+    if (equals < 1) throw new SparseLensError(`--set ${setting}: it must be key=value.`);
+    const [key, text] = [setting.slice(0, equals).trim(), setting.slice(equals + 1).trim()];
+    checkKeys({ [key]: parseValue(text) }, `--set ${setting}`);
+    json[key] = parseValue(text);
+  }
+  return json;
+}
+
+/** JSON where it is; a fraction such as 1/32; otherwise text. */
+function parseValue(text: string): unknown {
+  const fraction = /^(\d+)\/(\d+)$/.exec(text);
+  if (fraction) return Number(fraction[1]) / Number(fraction[2]);
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
