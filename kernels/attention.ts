@@ -1,13 +1,6 @@
 // Causal attention over panels ([feature][32 tokens]); head h owns the features h * dHead … (h + 1) * dHead - 1.
 // A sequence begins at a token that is a multiple of 8, so eight of its queries always lie side by side in one panel.
-import { at, exp4, keepAlive, larger, maxLanes, multiplyAdd, sumLanes } from "./simd";
-
-/** Address of feature `feature` of token `token` in panels of `width` features. */
-// @ts-ignore: decorator
-@inline
-function cell(base: usize, width: i32, feature: i32, token: i32): usize {
-  return base + ((<usize>(token >> 5) * <usize>width + <usize>feature) << 7) + (<usize>(token & 31) << 2);
-}
+import { at, cell, exp4, keepAlive, larger, maxLanes, multiplyAdd, sumLanes } from "./simd";
 
 /**
  * y = softmax(q · k / sqrt(dHead)) v over all causal pairs of one sequence, for the heads headStart ≤ h < headEnd.

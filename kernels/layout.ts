@@ -1,5 +1,5 @@
 // Between vectors (one token, features in a row) and panels ([feature][32 tokens]).
-import { at } from "./simd";
+import { at, transpose4 } from "./simd";
 
 /** target[t * stride + f] = panel[f][lane + t] for f < width, t < count. */
 export function panel_to_rows(target: usize, stride: i32, panel: usize, width: i32, lane: i32, count: i32): void {
@@ -9,15 +9,7 @@ export function panel_to_rows(target: usize, stride: i32, panel: usize, width: i
   for (; f < (width & ~3); f += 4) {
     let t = 0;
     for (; t < (count & ~3); t += 4) {
-      const p = at(source, t) + (<usize>f << 7);
-      const a = v128.load(p), b = v128.load(p, 128), c = v128.load(p, 256), d = v128.load(p, 384);
-      const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5), ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
-      const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5), cd1 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
-      const q = at(target, f) + <usize>t * step;
-      v128.store(q, v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5));
-      v128.store(q + step, v128.shuffle<f32>(ab0, cd0, 2, 3, 6, 7));
-      v128.store(q + 2 * step, v128.shuffle<f32>(ab1, cd1, 0, 1, 4, 5));
-      v128.store(q + 3 * step, v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7));
+      transpose4(at(target, f) + <usize>t * step, step, at(source, t) + (<usize>f << 7), 128);
     }
     for (; t < count; t++) {
       for (let g = f; g < f + 4; g++) {

@@ -1,18 +1,14 @@
 // Element by element, over n floats in a row.
-import { at, exp4, maxLanes, multiplyAdd, sumLanes } from "./simd";
+import { fromTail4, normalTail4 } from "./normal";
+import { at, exp4, maxLanes, sumLanes } from "./simd";
 
-// x · Φ(x) with the error function's rational approximation (Abramowitz & Stegun 7.1.26, absolute error 1.5e-7).
+// x · Φ(x)
 // @ts-ignore: decorator
 @inline
 function gelu4(x: v128): v128 {
   const z = f32x4.mul(f32x4.abs(x), f32x4.splat(0.70710678118654752));
-  const t = f32x4.div(f32x4.splat(1), multiplyAdd(f32x4.splat(0.3275911), z, f32x4.splat(1)));
-  let p = multiplyAdd(f32x4.splat(1.061405429), t, f32x4.splat(-1.453152027));
-  p = multiplyAdd(p, t, f32x4.splat(1.421413741));
-  p = multiplyAdd(p, t, f32x4.splat(-0.284496736));
-  p = multiplyAdd(p, t, f32x4.splat(0.254829592));
-  const tail = f32x4.mul(f32x4.splat(0.5), f32x4.mul(f32x4.mul(p, t), exp4(f32x4.neg(f32x4.mul(z, z))))); // Φ(-|x|)
-  return f32x4.mul(x, v128.bitselect(tail, f32x4.sub(f32x4.splat(1), tail), f32x4.lt(x, f32x4.splat(0))));
+  const tail = normalTail4(z, exp4(f32x4.neg(f32x4.mul(z, z))));
+  return f32x4.mul(x, fromTail4(x, tail));
 }
 
 /** Exact (erf) GELU in place; n rounded up to a multiple of 4. */

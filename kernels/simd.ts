@@ -30,6 +30,13 @@ export function at(pointer: usize, index: i32): usize {
   return pointer + (<usize>index << 2);
 }
 
+/** Address of feature `feature` of token `token` in panels of `width` features. */
+// @ts-ignore: decorator
+@inline
+export function cell(base: usize, width: i32, feature: i32, token: i32): usize {
+  return base + ((<usize>(token >> 5) * <usize>width + <usize>feature) << 7) + (<usize>(token & 31) << 2);
+}
+
 /**
  * Nobody reads what was touched to have it in the cache; without a use the compiler would be free to leave it out.
  */
@@ -69,4 +76,29 @@ export function exp4(x: v128): v128 {
   p = f32x4.add(multiplyAdd(p, f32x4.mul(r, r), r), f32x4.splat(1));
   const exponent = i32x4.shl(i32x4.add(shifted, i32x4.splat(127)), 23);
   return v128.andnot(f32x4.mul(p, exponent), tail);
+}
+
+/**
+ * exp(x) as a factor of gradients: zero below 2^-64, which no sum in float32 would notice, since the product of a smaller
+ * one and a small gradient is a denormal.
+ */
+// @ts-ignore: decorator
+@inline
+export function expOrZero4(x: v128): v128 {
+  const e = exp4(x);
+  return v128.andnot(e, f32x4.lt(e, f32x4.splat(5.421010862427522e-20)));
+}
+
+/** The transpose of four rows of four floats, `step` bytes apart, written as four rows `targetStep` bytes apart. */
+// @ts-ignore: decorator
+@inline
+export function transpose4(target: usize, targetStep: usize, source: usize, step: usize): void {
+  const a = v128.load(source), b = v128.load(source + step);
+  const c = v128.load(source + 2 * step), d = v128.load(source + 3 * step);
+  const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5), ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+  const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5), cd1 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+  v128.store(target, v128.shuffle<f32>(ab0, cd0, 0, 1, 4, 5));
+  v128.store(target + targetStep, v128.shuffle<f32>(ab0, cd0, 2, 3, 6, 7));
+  v128.store(target + 2 * targetStep, v128.shuffle<f32>(ab1, cd1, 0, 1, 4, 5));
+  v128.store(target + 3 * targetStep, v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7));
 }

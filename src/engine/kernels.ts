@@ -187,6 +187,42 @@ export interface Kernels {
   set_channels(x: Pointer, channels: Pointer, values: Pointer, count: number): void;
   set_channels_panel(x: Pointer, channels: Pointer, values: Pointer, count: number): void;
 
+  mask_nonzeros(dx: Pointer, y: Pointer, n: number): void;
+  relu_backward(dx: Pointer, y: Pointer, n: number): void;
+  gelu_backward(dx: Pointer, x: Pointer, n: number): void;
+  rms_norm_backward_panel(
+    dx: Pointer,
+    dy: Pointer,
+    x: Pointer,
+    weight: Pointer,
+    dweight: Pointer,
+    n: number,
+    eps: number,
+  ): void;
+  layer_norm_backward_panel(
+    dx: Pointer,
+    dy: Pointer,
+    x: Pointer,
+    weight: Pointer,
+    dweight: Pointer,
+    dbias: Pointer,
+    n: number,
+    eps: number,
+  ): void;
+  cross_entropy_panel(logits: Pointer, n: number, targets: Pointer, losses: Pointer, scale: number): void;
+  add_rows_panel(panel: Pointer, width: number, table: Pointer, stride: number, rows: Pointer): void;
+  scatter_rows_panel(
+    table: Pointer,
+    stride: number,
+    rows: Pointer,
+    panel: Pointer,
+    width: number,
+    rowStart: number,
+    rowEnd: number,
+  ): void;
+  sum_rows_panel(sums: Pointer, panel: Pointer, rowStart: number, rowEnd: number): void;
+  sum_of_squares(x: Pointer, n: number): number;
+
   stream_sum(pointer: Pointer, bytes: number): number;
 }
 

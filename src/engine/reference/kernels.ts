@@ -1,5 +1,6 @@
 import type { Kernels } from "../kernels.js";
 import { attentionKernels } from "./attention.js";
+import { backwardKernels } from "./backward.js";
 import { barrierKernel } from "./barrier.js";
 import { denseKernels } from "./dense.js";
 import { Heap } from "./heap.js";
@@ -29,5 +30,6 @@ export function createPlainKernels(memory: WebAssembly.Memory, floatBytes: 4 | 8
     ...pointwiseKernels(heap),
     ...attentionKernels(heap),
     ...layoutKernels(heap),
+    ...backwardKernels(heap),
   };
 }
