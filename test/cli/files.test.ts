@@ -1,5 +1,9 @@
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { openCheckpoint } from "../../src/formats/checkpoint.js";
+import { writeModel } from "../../src/formats/write-model.js";
+import { resolveSource } from "../../src/io/source.js";
+import { countBigrams } from "../../src/training/bigram.js";
 import {
   failure,
   fixture,
@@ -21,6 +25,21 @@ function withConfig(name: string, change: (config: Record<string, unknown>) => v
   const config = JSON.parse(readFileSync(`${fixture}/beeg_config.json`, "utf8"));
   change(config);
   writeFileSync(`${directory}/beeg_config.json`, JSON.stringify(config));
+  return directory;
+}
+
+/** The fixture with a bigram table that is counted, in our own layout. */
+async function withCountedTable(): Promise<string> {
+  const directory = `${scratch}/counted`;
+  const checkpoint = await openCheckpoint(await resolveSource(fixture));
+  const tensors = new Map<string, { shape: number[]; data: Float32Array }>();
+  for (const [name, tensor] of checkpoint.tensors) {
+    if (name !== "bigram_table") tensors.set(name, { shape: tensor.shape, data: await tensor.readDense() });
+  }
+  const bigramCounts = countBigrams(Uint16Array.of(1, 2, 3, 1, 2, 1, 79, 79, 79), 80);
+  const config = { ...checkpoint.config, learnable_bigram_table: false };
+  await writeModel(directory, { config, tensors, tokenizer: null, bigramCounts });
+  await checkpoint.close();
   return directory;
 }
 
@@ -79,6 +98,23 @@ describe("info", () => {
     const end = lines[header].indexOf("density") + "density".length;
     for (const line of lines.slice(header + 1, -1)) expect(line.slice(0, end)).toMatch(/^\S.*\d %$/);
     expect(lines[0]).toBe(`model         ${fixture} (blob store layout)`);
+  });
+
+  test("a counted bigram table says so, and computes what the dense one does", async () => {
+    const [counted, dense] = [await withCountedTable(), `${scratch}/counted-as-blob`];
+    const table = (path: string) =>
+      json("info", path).then(({ tensors }) =>
+        tensors.find(({ name }: TensorReport) => name === "bigram_table"),
+      );
+    const same = { shape: [80, 80], nonzeros: 6400, dtype: "F32", note: "bigram" };
+    expect(await table(counted)).toMatchObject({ ...same, storedAs: "counted", countedPairs: 6 });
+    expect(await output("info", counted)).toMatch(
+      /^bigram_table .* F32 counted .* not in the sum; computed from 6 counts$/m,
+    );
+    await output("convert", counted, "--to", "blob", "--out", dense);
+    expect(await table(dense)).toEqual({ ...same, name: "bigram_table", storedAs: "dense", density: 1 });
+    const generated = (path: string) => json("generate", path, "--prompt-ids", "1,2,3", "--kernels", "simd");
+    expect((await generated(counted)).tokens).toEqual((await generated(dense)).tokens);
   });
 
   test("unusual keys, and configurations that cannot be run", async () => {
