@@ -1,0 +1,14 @@
+import { generatedTask } from "../generated-task.js";
+
+export const forWhile = generatedTask({
+  name: "for_while",
+  description: "in after for x, : after while x",
+  draw(sketch) {
+    sketch.begin({ most: 2 });
+    sketch.deepen();
+    const { one, many } = sketch.freshNoun([...sketch.words.numberNouns, ...sketch.words.recordNouns]);
+    const body = `\n${sketch.indent}    print(${one})\n`;
+    const prompt = (keyword: string) => `${sketch.text}${sketch.indent}${keyword} ${one}`;
+    return { prompts: [prompt("for"), prompt("while")], answers: [` in ${many}:${body}`, `:${body}`] };
+  },
+});

@@ -1,0 +1,29 @@
+import { generatedTask } from "../generated-task.js";
+
+export const fstringBrace = generatedTask({
+  name: "fstring_brace",
+  description: "a variable in braces follows if the string is an f-string; else the string ends",
+  draw(sketch) {
+    const place = sketch.begin();
+    const { random, words } = sketch;
+    const variable = sketch.numbers.length > 0 ? random.choice(sketch.numbers) : sketch.defineNumber();
+    const [start, close] = sketch.choose({
+      standard: [
+        ["print(", ")"],
+        [`${random.choice(words.accumulators)} = `, ""],
+      ],
+      unseen: [
+        [`${random.choice(words.accumulators)}.append(`, ")"],
+        place === "script" ? ["raise ValueError(", ")"] : ["return ", ""],
+      ],
+    });
+    const pool = [...words.numberAttributes, ...words.stringWords];
+    const content = Array.from({ length: sketch.integer(1, 2) }, () => sketch.fresh(pool)).join(" ");
+    const quote = random.choice(["'", '"']);
+    const prompt = (prefix: string) => `${sketch.text}${sketch.indent}${start}${prefix}${quote}${content}`;
+    return {
+      prompts: [prompt("f"), prompt("")],
+      answers: [` {${variable}}${quote}${close}\n`, `${quote}${close}\n`],
+    };
+  },
+});

@@ -1,0 +1,29 @@
+import { generatedTask } from "../generated-task.js";
+
+export const lambdaFunc = generatedTask({
+  name: "lambda_func",
+  description: ": after lambda x, ( after def f",
+  draw(sketch) {
+    const place = sketch.begin({ places: ["script", "function"] });
+    const { random, words } = sketch;
+    const name = random.choice([...words.numberNouns.map(({ one }) => one), ...words.functionNames]);
+    const start = sketch.choose({
+      standard: [
+        `${sketch.fresh(words.functionNames)} = lambda`,
+        `${sketch.fresh(words.shortNames)} = lambda`,
+      ],
+      unseen: [
+        place === "function" ? "return lambda" : `${sketch.fresh(words.methodVerbs)} = lambda`,
+        `${random.choice(words.accumulators)} = lambda`,
+      ],
+    });
+    const prompt = (keyword: string) => `${sketch.text}${sketch.indent}${keyword} ${name}`;
+    return {
+      prompts: [prompt(start), prompt("def")],
+      answers: [
+        `: ${name} + ${sketch.integer(1, 9)}\n`,
+        `():\n${sketch.indent}    return ${sketch.number()}\n`,
+      ],
+    };
+  },
+});
