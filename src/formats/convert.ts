@@ -1,7 +1,7 @@
-import { SparseLensError } from "../errors.js";
 import type { ByteSink } from "../io/byte-sink.js";
 import { type LocalFiles, requireLocalFiles } from "../io/local-files.js";
 import type { Progress } from "../io/progress.js";
+import { writeDirectory } from "../io/write-directory.js";
 import type { BigramCounts } from "../model/bigram-table.js";
 import type { SparseMatrix } from "../tensor.js";
 import { END_OF_TEXT } from "../tokenizer/tinypython.js";
@@ -58,32 +58,11 @@ export async function writeCheckpoint(
   layout: CheckpointLayout,
   options: WriteOptions = {},
 ): Promise<void> {
-  const files = requireLocalFiles("Writing a model");
-  const target = files.absolute(directory);
-  const kind = await files.kind(target);
-  if (kind === "file") throw new SparseLensError(`${directory} is a file: name a directory for the model.`);
-  const present = kind === "directory" ? await files.list(target) : [];
-  if (present.length && !options.overwrite) {
-    throw new SparseLensError(`${directory} is not empty. Name another directory, or ask to overwrite it.`);
-  }
-  await files.makeDirectory(files.directoryName(target));
-  const temporary = `${target}.partial-${Math.random().toString(36).slice(2, 10)}`;
-  await files.makeDirectory(temporary);
-  try {
-    await writeFiles(checkpoint, temporary, layout, files, options);
-    options.signal?.throwIfAborted();
-    if (present.length === 0) {
-      await files.remove(target);
-      await files.rename(temporary, target);
-      return;
-    }
-    const written = await files.list(temporary);
-    for (const name of written) await files.rename(files.join(temporary, name), files.join(target, name));
-    const stale = present.filter((name) => modelFileNames.includes(name) && !written.includes(name));
-    for (const name of stale) await files.remove(files.join(target, name));
-  } finally {
-    await files.remove(temporary);
-  }
+  const { overwrite, signal } = options;
+  const isReplaced = (name: string) => modelFileNames.includes(name);
+  await writeDirectory(directory, { what: "a model", overwrite, isReplaced, signal }, (temporary) =>
+    writeFiles(checkpoint, temporary, layout, requireLocalFiles("Writing a model"), options),
+  );
 }
 
 async function writeFiles(

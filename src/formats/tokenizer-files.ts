@@ -57,16 +57,25 @@ export function toVocabularyAndMerges(files: TokenizerFiles): {
   return { vocabulary: Object.fromEntries(inOrder), merges: formatMerges(lines) };
 }
 
-/** Whether a vocabulary with merges says all that this tokenizer does (splits text as `tinypython_2k` does). */
+/**
+ * Whether a vocabulary with merges says all that this tokenizer does: it splits text as `tinypython_2k` does, and adds
+ * nothing but special tokens.
+ */
 export function isTinypython(files: TokenizerFiles): boolean {
   if (!files.tokenizerJson) return true;
-  const { normalizer, pre_tokenizer: given } = files.tokenizerJson as {
+  const json = files.tokenizerJson as {
     normalizer?: unknown;
+    post_processor?: unknown;
     pre_tokenizer?: { pretokenizers?: { type?: unknown; pattern?: { Regex?: unknown } }[] };
+    added_tokens?: { special?: unknown; normalized?: unknown }[];
+    model?: { ignore_merges?: unknown };
   };
-  const steps = given?.pretokenizers;
+  const steps = json.pre_tokenizer?.pretokenizers;
   return (
-    !normalizer &&
+    !json.normalizer &&
+    !json.post_processor &&
+    !json.model?.ignore_merges &&
+    (json.added_tokens ?? []).every(({ special, normalized }) => special && !normalized) &&
     Array.isArray(steps) &&
     steps.length === 2 &&
     steps[0]?.pattern?.Regex === TINYPYTHON_PATTERN &&

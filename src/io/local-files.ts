@@ -8,11 +8,15 @@ export interface LocalFiles {
   open(path: string): Promise<ByteSource>;
   /** `append` continues an existing file; otherwise the file is made new. */
   create(path: string, options?: { append?: boolean }): Promise<ByteSink>;
+  /** Waits until what was written to a file, or the names in a directory, would survive a loss of power. */
+  sync(path: string): Promise<void>;
   kind(path: string): Promise<"file" | "directory" | null>;
   /** Length of a file in bytes. */
   size(path: string): Promise<number>;
   /** Names in a directory, sorted. */
   list(path: string): Promise<string[]>;
+  /** Paths of all files below a directory, relative to it, sorted. Links to directories are not followed. */
+  tree(path: string): Promise<string[]>;
   readText(path: string): Promise<string>;
   writeText(path: string, text: string): Promise<void>;
   makeDirectory(path: string): Promise<void>;

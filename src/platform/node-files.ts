@@ -34,14 +34,19 @@ class FileSource implements ByteSource {
 }
 
 class FileSink implements ByteSink {
-  constructor(private readonly handle: fs.FileHandle) {}
+  constructor(
+    private readonly path: string,
+    private readonly handle: fs.FileHandle,
+  ) {}
 
-  async write(bytes: Uint8Array): Promise<void> {
-    let done = 0;
-    while (done < bytes.byteLength) {
-      const wanted = Math.min(bytes.byteLength - done, 2 ** 30);
-      done += (await this.handle.write(bytes, done, wanted)).bytesWritten;
-    }
+  write(bytes: Uint8Array): Promise<void> {
+    return explained("write", this.path, async () => {
+      let done = 0;
+      while (done < bytes.byteLength) {
+        const wanted = Math.min(bytes.byteLength - done, 2 ** 30);
+        done += (await this.handle.write(bytes, done, wanted)).bytesWritten;
+      }
+    });
   }
 
   close(): Promise<void> {
@@ -90,13 +95,40 @@ export const localFiles: LocalFiles | null = {
       return new FileSource(path, stat.size, handle);
     }),
   create: (path, options) =>
-    explained("write", path, async () => new FileSink(await fs.open(path, options?.append ? "a" : "w"))),
+    explained(
+      "write",
+      path,
+      async () => new FileSink(path, await fs.open(path, options?.append ? "a" : "w")),
+    ),
+  sync: (path) =>
+    explained("write", path, async () => {
+      const isDirectory = (await fs.stat(path)).isDirectory();
+      // Windows has no such thing for directories.
+      if (isDirectory && process.platform === "win32") return;
+      const handle = await fs.open(path, isDirectory ? "r" : "r+");
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    }),
   async kind(path) {
     const stat = await fs.stat(path).catch(() => null);
     return stat?.isFile() ? "file" : stat?.isDirectory() ? "directory" : null;
   },
   size: (path) => explained("read", path, async () => (await fs.stat(path)).size),
   list: (path) => explained("list", path, async () => (await fs.readdir(path)).sort()),
+  tree: (path) =>
+    explained("list", path, async () => {
+      const found: string[] = [];
+      for (const entry of await fs.readdir(path, { recursive: true, withFileTypes: true })) {
+        const full = paths.join(entry.parentPath, entry.name);
+        const isFile =
+          entry.isFile() || (entry.isSymbolicLink() && (await localFiles!.kind(full)) === "file");
+        if (isFile) found.push(paths.relative(path, full));
+      }
+      return found.sort();
+    }),
   readText: (path) => explained("read", path, () => fs.readFile(path, "utf8")),
   writeText: (path, text) => explained("write", path, () => fs.writeFile(path, text)),
   makeDirectory: (path) =>

@@ -9,7 +9,7 @@ import { PieceCache } from "./piece-cache.js";
 import { type Frame, parsePostProcessor } from "./post-processor.js";
 import { type PreTokenizer, parsePreTokenizer } from "./pre-tokenizer.js";
 import { END_OF_TEXT } from "./tinypython.js";
-import { bytePairTokenizerJson, formatMerges, parseMerges } from "./tokenizer-json.js";
+import { bytePairTokenizerJson, parseMerges } from "./tokenizer-json.js";
 import { splitUtf8, toWellFormed, utf8Length, utf8Positions } from "./utf8.js";
 import { Vocabulary } from "./vocabulary.js";
 
@@ -200,45 +200,6 @@ export class Tokenizer {
   /** The definition as the content of a `tokenizer.json`. */
   toTokenizerJson(): Record<string, unknown> {
     return structuredClone(this.model.definition) as Record<string, unknown>;
-  }
-
-  /**
-   * The contents of `encoder.json` and `vocab.bpe`. Special tokens become entries of the vocabulary.
-   * @throws SparseLensError when the tokenizer does anything that this layout cannot express: readers of it apply
-   * {@link TINYPYTHON_PATTERN} and nothing else.
-   */
-  toVocabulary(): { vocabulary: Record<string, number>; merges: string } {
-    const { definition, vocabulary, location } = this.model;
-    const expected = bytePairTokenizerJson({ vocabulary: {}, merges: [], specialTokens: {} });
-    for (const key of ["normalizer", "pre_tokenizer"]) {
-      if (JSON.stringify(definition[key] ?? null) !== JSON.stringify(expected[key])) {
-        throw new SparseLensError(
-          `${location}: ${key}: encoder.json and vocab.bpe cannot express it, since they imply the tinypython_2k ` +
-            "pattern and no normalizer. Keep the tokenizer.json.",
-        );
-      }
-    }
-    const model = definition.model as { merges: (string | string[])[]; ignore_merges?: boolean };
-    const extra = [...vocabulary.added.values()].find((token) => !token.special || token.normalized);
-    if (
-      extra ||
-      this.model.ignoreMerges ||
-      this.model.frame.before.length + this.model.frame.after.length > 0
-    ) {
-      throw new SparseLensError(
-        `${location}: encoder.json and vocab.bpe cannot express ` +
-          `${extra ? `the added token ${JSON.stringify(extra.content)}` : "ignore_merges or a post_processor"}. ` +
-          "Keep the tokenizer.json.",
-      );
-    }
-    const entries = vocabulary.tokens.flatMap((token, id) =>
-      token === undefined ? [] : [[token, id] as const],
-    );
-    const merges = model.merges.map((merge) => (typeof merge === "string" ? merge : merge.join(" ")));
-    return {
-      vocabulary: Object.fromEntries(entries),
-      merges: formatMerges(merges),
-    };
   }
 
   /** A token as the vocabulary spells it; undefined for an id without one. */

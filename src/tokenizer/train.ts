@@ -1,4 +1,5 @@
 import { SparseLensError } from "../errors.js";
+import { Turns } from "../io/turns.js";
 import { MergeLearner } from "./merge-learner.js";
 import { END_OF_TEXT } from "./tinypython.js";
 import { Tokenizer } from "./tokenizer.js";
@@ -34,9 +35,10 @@ export async function trainTokenizer(
 ): Promise<Tokenizer> {
   checkVocabularySize(options.vocabularySize);
   const words = new WordCounts();
+  const turns = new Turns();
   for await (const document of documents) {
-    options.signal?.throwIfAborted();
     words.add(document);
+    await turns.pause(options.signal);
   }
   return await learnTokenizer(words, options);
 }
@@ -48,20 +50,19 @@ export async function learnTokenizer(words: WordCounts, options: TrainOptions): 
   if (words.words.length === 0) {
     throw new SparseLensError("A tokenizer cannot be trained on no text: all documents are empty.");
   }
+  signal?.throwIfAborted();
   const learner = new MergeLearner(words);
+  const turns = new Turns();
   while (learner.tokens.length < vocabularySize - 1 && learner.step(minimumCount)) {
-    if (learner.merges.length % 32 !== 0) continue;
     onProgress?.(learner.tokens.length, vocabularySize);
-    // Lets an abort arrive.
-    await new Promise((resolve) => setTimeout(resolve));
-    signal?.throwIfAborted();
+    await turns.pause(signal);
   }
   const { tokens, merges } = learner;
   const vocabulary = Object.fromEntries([...tokens, END_OF_TEXT].map((token, id) => [token, id]));
   return Tokenizer.fromVocabulary({ vocabulary, merges: formatMerges(merges) }, "the trained tokenizer");
 }
 
-function checkVocabularySize(size: number): void {
+export function checkVocabularySize(size: number): void {
   if (Number.isInteger(size) && size >= SMALLEST && size <= LARGEST) return;
   throw new SparseLensError(
     `A vocabulary of ${size} tokens is not possible: it must be an integer from ${SMALLEST} (the 256 bytes and ` +
