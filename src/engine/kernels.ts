@@ -221,6 +221,28 @@ export interface Kernels {
     rowEnd: number,
   ): void;
   sum_rows_panel(sums: Pointer, panel: Pointer, rowStart: number, rowEnd: number): void;
+  attention_backward_panel(
+    dq: Pointer,
+    dk: Pointer,
+    dv: Pointer,
+    dy: Pointer,
+    y: Pointer,
+    yWidth: number,
+    q: Pointer,
+    qWidth: number,
+    k: Pointer,
+    v: Pointer,
+    kWidth: number,
+    start: number,
+    sinks: Pointer,
+    dsinks: Pointer,
+    headStart: number,
+    headEnd: number,
+    dHead: number,
+    length: number,
+    scale: number,
+    scratch: Pointer,
+  ): void;
   sum_of_squares(x: Pointer, n: number): number;
 
   stream_sum(pointer: Pointer, bytes: number): number;

@@ -111,6 +111,6 @@ export function attentionKernels(
 }
 
 /** Offset of feature `feature` of token `token` in panels of `width` features. */
-function cell(width: number, feature: number, token: number): number {
+export function cell(width: number, feature: number, token: number): number {
   return ((token >> 5) * width + feature) * 32 + (token & 31);
 }

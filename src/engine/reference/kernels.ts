@@ -1,5 +1,6 @@
 import type { Kernels } from "../kernels.js";
 import { attentionKernels } from "./attention.js";
+import { attentionBackwardKernels } from "./attention-backward.js";
 import { backwardKernels } from "./backward.js";
 import { barrierKernel } from "./barrier.js";
 import { denseKernels } from "./dense.js";
@@ -30,6 +31,7 @@ export function createPlainKernels(memory: WebAssembly.Memory, floatBytes: 4 | 8
     ...pointwiseKernels(heap),
     ...attentionKernels(heap),
     ...layoutKernels(heap),
+    ...attentionBackwardKernels(heap),
     ...backwardKernels(heap),
   };
 }

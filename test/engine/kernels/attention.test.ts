@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Kernels } from "../../../src/engine/kernels.js";
+import { cell, type Rows, toPanels } from "./panels.js";
 import { compare, exact, expectClose, largestOf, Random, runOn, type Sandbox } from "./sandbox.js";
 
 const shapes = fc.record({
@@ -15,8 +16,6 @@ const shapes = fc.record({
   seed: fc.integer(),
 });
 
-type Rows = number[][];
-
 /** softmax(q · k · scale, with the sink as one more logit of value zero) · v, for one query and the keys it may see. */
 function byDefinition(q: number[], keys: Rows, values: Rows, scale: number, sink: number | null): number[] {
   const scores = keys.map((key) => scale * key.reduce((sum, value, d) => sum + value * q[d], 0));
@@ -28,18 +27,6 @@ function byDefinition(q: number[], keys: Rows, values: Rows, scale: number, sink
   );
 }
 
-/** Panels of `width` features, in which token `start + t` holds `rows[t]`; everything else is finite and far too large. */
-function toPanels(rows: Rows, width: number, start: number, random: Random): number[] {
-  const panels = Math.ceil((start + rows.length) / 32);
-  const result = random.normals(panels * width * 32).map((value) => Math.fround(value * 1000));
-  rows.forEach((row, t) => {
-    row.forEach((value, f) => {
-      result[cell(width, f, start + t)] = value;
-    });
-  });
-  return result;
-}
-
 /** Head after head, `[headPanels][dHead][32]` each; what lies behind the last token is finite. */
 function toCache(rows: Rows, heads: number, headPanels: number, random: Random): number[] {
   const dHead = rows[0].length / heads;
@@ -47,10 +34,6 @@ function toCache(rows: Rows, heads: number, headPanels: number, random: Random):
     const panels = toPanels(slice(rows, h, dHead), dHead, 0, random);
     return [...panels, ...random.normals(headPanels * dHead * 32 - panels.length)];
   }).flat();
-}
-
-function cell(width: number, feature: number, token: number): number {
-  return (Math.floor(token / 32) * width + feature) * 32 + (token % 32);
 }
 
 function draw(random: Random, length: number, features: number, sharpness: number) {
