@@ -54,13 +54,11 @@ export function wordsOf(templates: TemplateSet): Words {
 function half(templates: TemplateSet): Words {
   const family = families();
   const isIn = (word: string) => (hashText(family(word)) % 2 === 0) === (templates === "standard");
-  const each = <K extends string, T>(pools: Record<K, readonly T[]>, word: (item: T) => string) =>
-    Object.fromEntries(
-      Object.entries<readonly T[]>(pools).map(([name, pool]) => [
-        name,
-        pool.filter((item) => isIn(word(item))),
-      ]),
-    ) as Record<K, readonly T[]>;
+  const each = <K extends string, T>(pools: Record<K, readonly T[]>, word: (item: T) => string) => {
+    const kept = {} as Record<K, readonly T[]>;
+    for (const name in pools) kept[name] = pools[name].filter((item) => isIn(word(item)));
+    return kept;
+  };
   return {
     ...each(wordPools, (word) => word),
     ...each(nounPools, ({ one }) => one),

@@ -12,7 +12,7 @@ export const setOrString = generatedTask({
 export const setOrStringFixedVarname = generatedTask({
   name: "set_or_string_fixedvarname",
   description: "the same, with one variable name throughout",
-  draw: (sketch) => draw(sketch, "current"),
+  draw: (sketch) => draw(sketch, "data"),
 });
 
 function draw(sketch: Sketch, name: string): Pair {
