@@ -1,13 +1,17 @@
 import { Command, CommanderError } from "commander";
 import { addBench } from "./bench.js";
 import { addConvert } from "./convert.js";
+import { addCorpus } from "./corpus.js";
+import { addEval } from "./eval.js";
 import { exitCodeOf, Interrupted, report } from "./failures.js";
 import { addForward } from "./forward.js";
 import { addGenerate } from "./generate.js";
 import { addInfo } from "./info.js";
 import { version } from "./package.js";
 import { addStart } from "./start.js";
+import { addTasks } from "./tasks.js";
 import { addTokenize } from "./tokenize.js";
+import { addTokenizer } from "./tokenizer.js";
 
 /** Runs a command line; the result is the exit code: 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -61,7 +65,19 @@ Examples:
   $ sparselens info hf:openai/circuit-sparsity`,
     );
   // Those that are added inherit the settings above.
-  for (const add of [addGenerate, addForward, addInfo, addConvert, addTokenize, addBench, addStart])
+  for (const add of [
+    addGenerate,
+    addForward,
+    addInfo,
+    addConvert,
+    addTokenize,
+    addTokenizer,
+    addCorpus,
+    addEval,
+    addTasks,
+    addBench,
+    addStart,
+  ])
     add(program, signal);
   return program;
 }
