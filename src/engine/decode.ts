@@ -45,6 +45,7 @@ export class DecodeOperations implements Operations {
   readonly #scores: Pointer;
   readonly #positionScratch: Pointer;
   readonly #logits: Pointer;
+  readonly #values: Vector[] = [];
   #token = 0;
   #position = 0;
   #recorded = new Map<string, Float32Array<ArrayBuffer>>();
@@ -83,12 +84,16 @@ export class DecodeOperations implements Operations {
   value(width: number): Vector {
     const pointer = this.#mine(() => this.#arena.floats(padded(width)));
     const active = this.#mine(() => this.#arena.bytes(2 * (padded(width) + 4)));
-    return { pointer, width, active, activeCount: -1 };
+    const value = { pointer, width, active, activeCount: -1 };
+    this.#values.push(value);
+    return value;
   }
 
-  /** Zeroes the padding of a value, which operations leave alone. Once the memory is there. */
-  clear(value: Value): void {
-    this.#kernels.zero(value.pointer, padded(value.width) * this.#floatBytes);
+  /** Zeroes the padding of all values, which operations leave alone. Once the memory is there. */
+  clear(): void {
+    for (const { pointer, width } of this.#values) {
+      this.#kernels.zero(pointer, padded(width) * this.#floatBytes);
+    }
   }
 
   embed(x: Vector, tokens: SparseWeights, positions: SparseWeights | null): void {
@@ -151,9 +156,9 @@ export class DecodeOperations implements Operations {
     y.activeCount = -1;
   }
 
-  add(x: Vector, delta: Value): void {
-    this.#kernels.add(x.pointer, delta.pointer, x.width);
-    x.activeCount = -1;
+  add(y: Vector, x: Value, delta: Value): void {
+    this.#kernels.sum(y.pointer, x.pointer, delta.pointer, y.width);
+    y.activeCount = -1;
   }
 
   relu(x: Vector): void {

@@ -79,12 +79,18 @@ export interface Operations {
   concatenatePositions(y: Value, offset: number, positions: SparseWeights, weights: NormWeights): void;
   /** Keeps the k largest in absolute value of each token, in place; null: all. */
   absTopK(x: Value, k: number | null): void;
-  /** The outputs, side by side, = activation(W x + bias). */
-  linear(outputs: readonly Value[], x: Value, weights: SparseWeights, activation?: Activation): void;
+  /** The outputs, side by side, = activation(W x + bias). @param pre_act receives W x + bias */
+  linear(
+    outputs: readonly Value[],
+    x: Value,
+    weights: SparseWeights,
+    activation?: Activation,
+    pre_act?: Value,
+  ): void;
   /** y = causal attention of each sequence. @param sinks f32[heads], or 0 */
   attention(layer: number, y: Value, q: Value, k: Value, v: Value, heads: number, sinks: Pointer): void;
-  /** x += delta */
-  add(x: Value, delta: Value): void;
+  /** y = x + delta; y may be x. */
+  add(y: Value, x: Value, delta: Value): void;
   relu(x: Value): void;
   /** Logits = W x + bias + bigram[token], where they are wanted. @param bigram f32[vocab, vocab], or 0 */
   unembed(x: Value, weights: SparseWeights, bigram: Pointer): void;
@@ -92,6 +98,37 @@ export interface Operations {
   watches(point: string): boolean;
   /** Replaces and records a value. */
   hook(point: string, value: Value): Steps;
+}
+
+/** The same steps backward. The gradient of a value is laid out as the value; weights' gradients go where they belong. */
+export interface BackwardOperations extends Operations {
+  copy(y: Value, x: Value): void;
+  zero(x: Value): void;
+  /** dx, from the losses that `unembed` computed. */
+  unembedBackward(dx: Value, x: Value, weights: SparseWeights, bigram: Pointer): void;
+  /** dx = Wᵀ dy, with dy the outputs' gradients side by side. */
+  linearBackward(dx: Value, douts: readonly Value[], x: Value, weights: SparseWeights): void;
+  /** dx += what the norm of x passes on of dy's first channels. */
+  normBackward(dx: Value, dy: Value, x: Value, weights: NormWeights): void;
+  concatenatePositionsBackward(
+    dy: Value,
+    offset: number,
+    positions: SparseWeights,
+    weights: NormWeights,
+  ): void;
+  /** Lets pass what the forward pass kept, in place. @param y the forward pass's result */
+  absTopKBackward(dx: Value, y: Value, k: number | null): void;
+  reluBackward(dx: Value, y: Value): void;
+  activationBackward(dx: Value, pre_act: Value, post_act: Value, activation: Activation): void;
+  attentionBackward(
+    gradients: readonly [dq: Value, dk: Value, dv: Value],
+    dy: Value,
+    inputs: readonly [q: Value, k: Value, v: Value],
+    y: Value,
+    heads: number,
+    sinks: Pointer,
+  ): void;
+  embedBackward(dx: Value, table: SparseWeights, rows: "tokens" | "positions"): void;
 }
 
 export type Activation = "identity" | "gelu" | "relu";

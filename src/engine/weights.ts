@@ -4,7 +4,7 @@ import type { Pointer } from "./kernels.js";
 import type { Arena, EngineMemory } from "./memory.js";
 
 /** Addresses of a matrix in compressed sparse rows. */
-interface CompressedRows {
+export interface CompressedRows {
   /** u32[rows + 1] */
   readonly pointers: Pointer;
   /** u16[nonzeros] */

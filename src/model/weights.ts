@@ -50,9 +50,10 @@ export function productMatrices({ layers, lm_head }: ModelWeights): SparseWeight
   return [...linear, lm_head];
 }
 
-/** torch.finfo(torch.float32).eps: what RMSNorm adds when no eps is given. */
-const RMS_EPS = 1.1920929e-7;
-const LAYER_NORM_EPS = 1e-5;
+/** What a norm adds to the variance; RMSNorm's is torch.finfo(torch.float32).eps, as no eps is given. */
+export function normEpsilon({ rms_norm }: ModelConfig): number {
+  return rms_norm ? 1.1920929e-7 : 1e-5;
+}
 
 /** @throws SparseLensError naming every tensor that is missing, unexpected, or of a wrong shape */
 export function checkTensors(
@@ -114,7 +115,7 @@ export async function placeModel(
     kind: config.rms_norm ? "rms" : "layer",
     weight: await dense(`${name}.weight`),
     bias: await dense(`${name}.bias`),
-    eps: config.rms_norm ? RMS_EPS : LAYER_NORM_EPS,
+    eps: normEpsilon(config),
   });
 
   const d_heads = config.n_head * config.d_head;

@@ -95,7 +95,7 @@ export function* generateProgram(
     });
     const values = forwardValues(config, ops);
     thread.commit(arena);
-    for (const value of Object.values(values)) ops.clear(value);
+    ops.clear();
     clearCache(thread, cache);
     table.write();
 

@@ -3,13 +3,26 @@ import type { CompiledKernels } from "../engine/kernels.js";
 import type { HookReply, HookRequest } from "../engine/operations.js";
 import type { ResolvedSource } from "../io/source.js";
 import type { ModelWeights } from "../model/weights.js";
+import type {
+  StartTrainingCall,
+  TrainCall,
+  TrainingStateCall,
+  TrainingStateResult,
+  TrainResult,
+} from "../training/train-program.js";
 import type { ForwardCall } from "./forward-program.js";
 import type { GenerateCall, GenerateResult } from "./generate-program.js";
 import type { MeasureCall, Measurement } from "./measure-program.js";
 
 /** What runs in the threads. */
-export type Call = ForwardCall | GenerateCall | MeasureCall;
-export type CallResult = BatchResult | GenerateResult | Measurement;
+export type Call =
+  | ForwardCall
+  | GenerateCall
+  | MeasureCall
+  | StartTrainingCall
+  | TrainCall
+  | TrainingStateCall;
+export type CallResult = BatchResult | GenerateResult | Measurement | TrainResult | TrainingStateResult;
 
 /** A model in the engine's memory, and where free memory begins. */
 export interface LoadedModel {

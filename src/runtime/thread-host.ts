@@ -8,6 +8,7 @@ import { openCheckpoint } from "../formats/checkpoint.js";
 import type { ResolvedSource } from "../io/source.js";
 import { parseConfig } from "../model/config.js";
 import { placeModel } from "../model/weights.js";
+import { TrainingSession } from "../training/train-program.js";
 import { forwardProgram } from "./forward-program.js";
 import { generateProgram } from "./generate-program.js";
 import { measureProgram } from "./measure-program.js";
@@ -30,6 +31,7 @@ export class ThreadHost {
   #shared = false;
   readonly #kernelMilliseconds: Record<string, number> = {};
   #model!: LoadedModel;
+  #training!: TrainingSession;
   #onReply: ((reply: HookReply | null) => void) | null = null;
 
   constructor(port: Port<ToThread, FromThread>) {
@@ -105,13 +107,19 @@ export class ThreadHost {
     }
   }
 
-  #program(call: Call): Events<CallResult> {
+  *#program(call: Call): Events<CallResult> {
+    if (call.type === "start-training") {
+      this.#training = new TrainingSession(this.#thread, call);
+      return this.#training.state({ type: "training-state", parts: "none" });
+    }
+    if (call.type === "train") return yield* this.#training.train(call);
+    if (call.type === "training-state") return this.#training.state(call);
     const { weights, end } = this.#model;
-    if (call.type === "forward") return forwardProgram(this.#thread, weights, end, call);
-    if (call.type === "generate") return generateProgram(this.#thread, weights, end, call);
+    if (call.type === "forward") return yield* forwardProgram(this.#thread, weights, end, call);
+    if (call.type === "generate") return yield* generateProgram(this.#thread, weights, end, call);
     const milliseconds = { ...this.#kernelMilliseconds };
     for (const name in milliseconds) this.#kernelMilliseconds[name] = 0;
-    return measureProgram(this.#thread, weights, end, milliseconds);
+    return yield* measureProgram(this.#thread, weights, end, milliseconds);
   }
 
   async #run(program: Events<CallResult>): Promise<CallResult> {
@@ -186,7 +194,8 @@ function nextTurn(): Promise<void> {
 }
 
 function buffersOf(result: CallResult | null): ArrayBuffer[] {
-  if (result === null || "bandwidth" in result) return [];
+  if (result === null || "bandwidth" in result || "steps" in result) return [];
+  if ("tensors" in result) return [...result.tensors.values()].map(({ buffer }) => buffer);
   const arrays = [...result.activations.values()].flat();
   if ("logits" in result) arrays.push(...result.logits, ...result.losses);
   return arrays.map(({ buffer }) => buffer);

@@ -1,0 +1,503 @@
+import { BatchOperations, type BatchOptions, occupiedTokens, type Rows } from "./batch.js";
+import { PANEL, type Pointer } from "./kernels.js";
+import type { Arena } from "./memory.js";
+import type { Activation, BackwardOperations, NormWeights, Value } from "./operations.js";
+import type { Thread } from "./thread.js";
+import { blocksOf, type TrainedMatrix } from "./trained-weights.js";
+import type { SparseWeights } from "./weights.js";
+
+/** Rows of a weight gradient that a thread takes at a time. */
+const GROUP = 32;
+/** Panels whose tokens are summed up in one go: their inputs, 32 channels of each, stay in the nearest cache. */
+const CHUNK = 8;
+
+export interface GradientOptions extends BatchOptions {
+  /** Where the gradient of a vector of parameters goes; absent: not wanted. */
+  readonly vectorGradients: ReadonlyMap<Pointer, Pointer>;
+  /** Which weights of the matrices that are stored sparse get a gradient. */
+  readonly weightGradients: "all" | "nonzero";
+  /** The widest input of a product. */
+  readonly widestInput: number;
+  /** Channels of a head. */
+  readonly headWidth: number;
+  /** Channels of concatenated positions, or 0. */
+  readonly positionWidth: number;
+}
+
+/**
+ * Operations on many tokens at once that remember what a backward pass needs, and that backward pass. Weights are
+ * TrainedMatrix. While a matrix has few zeros, its products skip the zeros of activations and gradients instead; later
+ * they skip those of the matrix.
+ *
+ * Each thread owns panels in products and norms, rows in weight gradients: every sum has one owner and one order, so that
+ * results do not depend on the number of threads.
+ */
+export class GradientOperations extends BatchOperations implements BackwardOperations {
+  readonly #gradients: GradientOptions;
+  readonly #lanes: number;
+  /** i32[lanes] */
+  readonly #rows: Record<Rows, Pointer>;
+  readonly #targetRows: Pointer;
+  readonly #tokenLosses: Pointer;
+  /** Logits, then their gradients. */
+  readonly #logitGradients: Value;
+  /** f32[panels][width]: each panel's part of the gradient of a norm's weight and bias. */
+  readonly #normParts: [Pointer, Pointer];
+  /** f32[channels / 32][lanes][32]: inputs of a product, token by token. */
+  readonly #inputBlocks: Pointer;
+  readonly #positionGradients: Value | null;
+  // Scratch of this thread: compressed rows, a tile of 32 × 32.
+  readonly #compressed: { pointers: Pointer; indices: Pointer; values: Pointer };
+  readonly #tile: Pointer;
+  readonly #attentionScratch: Pointer;
+
+  constructor(thread: Thread, arena: Arena, options: GradientOptions) {
+    super(thread, arena, options);
+    const { widest, vocabularySize, widestInput, positionWidth } = options;
+    this.#gradients = options;
+    this.#lanes = this.panels * PANEL;
+    this.#rows = { tokens: arena.bytes(4 * this.#lanes), positions: arena.bytes(4 * this.#lanes) };
+    this.#targetRows = arena.bytes(4 * this.#lanes);
+    this.#tokenLosses = arena.floats(this.#lanes);
+    this.#logitGradients = this.value(vocabularySize);
+    this.#normParts = [arena.floats(this.panels * widestInput), arena.floats(this.panels * widestInput)];
+    this.#inputBlocks = arena.floats(blocksOf(widestInput) * PANEL * this.#lanes);
+    this.#positionGradients = positionWidth > 0 ? this.value(positionWidth) : null;
+    const entries = PANEL * Math.max(widest, vocabularySize, CHUNK * GROUP) + 4;
+    const mine = <T>(make: () => T): T => Array.from({ length: thread.count }, make)[thread.index];
+    this.#compressed = mine(() => ({
+      pointers: arena.bytes(4 * (PANEL + 1)),
+      indices: arena.bytes(2 * entries),
+      values: arena.floats(entries),
+    }));
+    this.#tile = mine(() => arena.floats(PANEL * PANEL));
+    const longest = occupiedTokens(Math.max(...options.sequences.map(({ tokens }) => tokens.length)));
+    const head = Math.ceil(options.headWidth / 8) * 8;
+    this.#attentionScratch = mine(() => arena.floats(16 * longest + 2 * longest * head + 32 * head));
+  }
+
+  /** Writes the batch into the engine's memory, once it is there: call on every thread. */
+  begin(): void {
+    if (this.thread.index === 0) {
+      const { buffer } = this.thread.memory.bytes;
+      const write = (pointer: Pointer, values: Int32Array) =>
+        new Int32Array(buffer, pointer, values.length).set(values);
+      write(this.#rows.tokens, this.tokens);
+      write(this.#rows.positions, this.positions);
+      write(this.#targetRows, this.targets);
+    }
+    this.thread.barrier();
+  }
+
+  /** Mean cross-entropy of the batch: after a barrier. */
+  get loss(): number {
+    let sum = 0;
+    for (const loss of this.thread.memory.floats(this.#tokenLosses, this.#lanes)) sum += loss;
+    return sum / this.#counted;
+  }
+
+  get #counted(): number {
+    return this.targets.reduce((count, target) => count + (target >= 0 ? 1 : 0), 0);
+  }
+
+  // Forward.
+
+  protected override addRows(target: Pointer, panel: number, table: TrainedMatrix, rows: Rows): void {
+    for (let block = 0; block < blocksOf(table.columns); block++) {
+      this.kernels.add_rows_panel(
+        target + block * PANEL * this.rowBytes,
+        Math.min(PANEL, table.columns - block * PANEL),
+        this.#blockOf(table.weights, table, block),
+        PANEL,
+        this.#rows[rows] + 4 * panel * PANEL,
+      );
+    }
+  }
+
+  protected override multiply(outputs: readonly Value[], x: Pointer, weights: TrainedMatrix): void {
+    if (weights.layout.forward === "sparse") {
+      super.multiply(outputs, x, weights);
+      return;
+    }
+    const { columns, bias } = weights;
+    this.#compressTokens([{ pointer: x, width: columns }]);
+    const { pointers, indices, values } = this.#compressed;
+    let start = 0;
+    for (const { pointer, width } of outputs) {
+      for (let row = start; row < start + width; ) {
+        const block = Math.floor(row / PANEL);
+        const count = Math.min((block + 1) * PANEL, start + width) - row;
+        const panel = weights.panels + block * columns * this.rowBytes;
+        this.kernels.csr_multiply_panel(this.#tile, pointers, indices, values, 0, panel, 0, PANEL);
+        this.kernels.transpose_tile(
+          pointer + (row - start) * this.rowBytes,
+          this.#tile + (row % PANEL) * this.#floatBytes,
+          bias && bias + row * this.#floatBytes,
+          PANEL,
+          count,
+        );
+        row += count;
+      }
+      start += width;
+    }
+  }
+
+  override unembed(x: Value, weights: SparseWeights, bigram: Pointer): void {
+    const { vocabularySize } = this.options;
+    const scale = 1 / this.#counted;
+    this.eachPanel((panel) => {
+      const logits = this.panelOf(this.#logitGradients, panel);
+      const first = 4 * panel * PANEL;
+      this.multiply(
+        [{ pointer: logits, width: vocabularySize }],
+        this.panelOf(x, panel),
+        weights as TrainedMatrix,
+      );
+      if (bigram) {
+        const tokens = this.#rows.tokens + first;
+        this.kernels.add_rows_panel(logits, vocabularySize, bigram, vocabularySize, tokens);
+      }
+      const losses = this.#tokenLosses + panel * this.rowBytes;
+      this.kernels.cross_entropy_panel(logits, vocabularySize, this.#targetRows + first, losses, scale);
+    });
+  }
+
+  // Backward. dx is overwritten unless said otherwise.
+
+  unembedBackward(dx: Value, x: Value, weights: SparseWeights, bigram: Pointer): void {
+    const dy = this.#logitGradients;
+    this.linearBackward(dx, [dy], x, weights);
+    const gradient = this.#gradients.vectorGradients.get(bigram);
+    if (gradient === undefined) return;
+    const { vocabularySize } = this.options;
+    const [first, last] = this.thread.share(vocabularySize);
+    this.kernels.zero(
+      gradient + first * vocabularySize * this.#floatBytes,
+      (last - first) * vocabularySize * this.#floatBytes,
+    );
+    this.#allPanels((panel) => {
+      const tokens = this.#rows.tokens + 4 * panel * PANEL;
+      const part = this.panelOf(dy, panel);
+      // The released code looks the table up with padding_idx -1: its last row has no gradient.
+      const end = Math.min(last, vocabularySize - 1);
+      this.kernels.scatter_rows_panel(gradient, vocabularySize, tokens, part, vocabularySize, first, end);
+    });
+    this.thread.barrier();
+  }
+
+  linearBackward(dx: Value | null, douts: readonly Value[], x: Value, given: SparseWeights): void {
+    const weights = given as TrainedMatrix;
+    this.eachPanel((panel) => {
+      if (dx) this.#inputGradient(this.panelOf(dx, panel), douts, panel, weights);
+      if (this.#isDense(weights)) this.#storeInputs(x, panel);
+    });
+    if (weights.gradient === 0) return;
+    this.thread.barrier();
+    let start = 0;
+    let group = 0;
+    for (const dy of douts) {
+      for (let row = 0; row < dy.width; row += GROUP, group++) {
+        if (group % this.thread.count !== this.thread.index) continue;
+        const count = Math.min(GROUP, dy.width - row);
+        this.#weightGradient(dy, row, count, x, weights, start);
+        this.#biasGradient(dy, row, count, weights.bias, start);
+      }
+      start += dy.width;
+    }
+    this.thread.barrier();
+  }
+
+  normBackward(dx: Value, dy: Value, x: Value, weights: NormWeights): void {
+    this.eachPanel((panel) => {
+      this.#normPanelBackward(
+        this.panelOf(dx, panel),
+        this.panelOf(dy, panel),
+        this.panelOf(x, panel),
+        panel,
+        x.width,
+        weights,
+      );
+    });
+    this.#sumNormParts(x.width, weights);
+  }
+
+  /** The gradient of the positions behind channel `offset` of y, through their norm. */
+  concatenatePositionsBackward(
+    dy: Value,
+    offset: number,
+    positions: SparseWeights,
+    weights: NormWeights,
+  ): void {
+    const table = positions as TrainedMatrix;
+    const dx = this.#positionGradients!;
+    this.eachPanel((panel) => {
+      this.lookUp(this.panelScratch, table.columns, panel, table, "positions");
+      this.kernels.zero(this.panelOf(dx, panel), dx.width * this.rowBytes);
+      this.#normPanelBackward(
+        this.panelOf(dx, panel),
+        this.panelOf(dy, panel) + offset * this.rowBytes,
+        this.panelScratch,
+        panel,
+        table.columns,
+        weights,
+      );
+    });
+    this.#sumNormParts(table.columns, weights);
+    this.embedBackward(dx, table, "positions");
+  }
+
+  /** Adds to the gradient of an embedding; the gaps behind sequences have no gradient. */
+  embedBackward(dx: Value, given: SparseWeights, rows: Rows): void {
+    const table = given as TrainedMatrix;
+    if (table.gradient === 0) return;
+    this.thread.barrier();
+    for (let block = this.thread.index; block < blocksOf(table.columns); block += this.thread.count) {
+      this.#allPanels((panel) => {
+        this.kernels.scatter_rows_panel(
+          this.#blockOf(table.gradient, table, block),
+          PANEL,
+          this.#rows[rows] + 4 * panel * PANEL,
+          this.panelOf(dx, panel) + block * PANEL * this.rowBytes,
+          Math.min(PANEL, table.columns - block * PANEL),
+          0,
+          table.rows,
+        );
+      });
+    }
+    this.thread.barrier();
+  }
+
+  copy(y: Value, x: Value): void {
+    this.eachPanel((panel) => {
+      this.kernels.copy(this.panelOf(y, panel), this.panelOf(x, panel), x.width * this.rowBytes);
+    });
+  }
+
+  zero(x: Value): void {
+    this.eachPanel((panel) => this.kernels.zero(this.panelOf(x, panel), x.width * this.rowBytes));
+  }
+
+  absTopKBackward(dx: Value, y: Value, k: number | null): void {
+    if (k === null) return;
+    this.eachPanel((panel) => {
+      this.kernels.mask_nonzeros(this.panelOf(dx, panel), this.panelOf(y, panel), dx.width * PANEL);
+    });
+  }
+
+  activationBackward(dx: Value, pre_act: Value, post_act: Value, activation: Activation): void {
+    if (activation === "gelu") {
+      this.eachPanel((panel) => {
+        this.kernels.gelu_backward(this.panelOf(dx, panel), this.panelOf(pre_act, panel), dx.width * PANEL);
+      });
+    } else if (activation === "relu") this.reluBackward(dx, post_act);
+  }
+
+  reluBackward(dx: Value, y: Value): void {
+    this.eachPanel((panel) => {
+      this.kernels.relu_backward(this.panelOf(dx, panel), this.panelOf(y, panel), dx.width * PANEL);
+    });
+  }
+
+  attentionBackward(
+    [dq, dk, dv]: readonly Value[],
+    dy: Value,
+    [q, k, v]: readonly Value[],
+    y: Value,
+    heads: number,
+    sinks: Pointer,
+  ): void {
+    const sinkGradients = this.#gradients.vectorGradients.get(sinks) ?? 0;
+    // The gaps between sequences are written by nobody.
+    for (const value of [dq, dk, dv]) this.zero(value);
+    this.thread.barrier();
+    const [headStart, headEnd] = this.thread.share(heads);
+    const dHead = q.width / heads;
+    if (sinkGradients)
+      this.kernels.zero(
+        sinkGradients + headStart * this.#floatBytes,
+        (headEnd - headStart) * this.#floatBytes,
+      );
+    for (const { start, tokens } of this.sequences) {
+      this.kernels.attention_backward_panel(
+        ...([dq.pointer, dk.pointer, dv.pointer, dy.pointer, y.pointer, y.width] as const),
+        ...([q.pointer, q.width, k.pointer, v.pointer, k.width, start, sinks, sinkGradients] as const),
+        ...([
+          headStart,
+          headEnd,
+          dHead,
+          tokens.length,
+          1 / Math.sqrt(dHead),
+          this.#attentionScratch,
+        ] as const),
+      );
+    }
+    this.thread.barrier();
+  }
+
+  get #floatBytes(): number {
+    return this.thread.memory.floatBytes;
+  }
+
+  #isDense(weights: TrainedMatrix): boolean {
+    const { layout, isEmbedding } = weights;
+    return this.#gradients.weightGradients === "all" || layout.forward === "dense" || isEmbedding;
+  }
+
+  #allPanels(work: (panel: number) => void): void {
+    for (let panel = 0; panel < this.panels; panel++) work(panel);
+  }
+
+  #blockOf(pointer: Pointer, { rows }: TrainedMatrix, block: number): Pointer {
+    return pointer + block * rows * this.rowBytes;
+  }
+
+  /** The tokens of a panel as compressed rows of their nonzero channels; parts of a value one behind the other. */
+  #compressTokens(parts: readonly Value[]): void {
+    const width = parts.reduce((sum, part) => sum + part.width, 0);
+    const stride = (width + 3) & ~3;
+    const bytes = stride * this.#floatBytes;
+    if (stride !== width) this.kernels.zero(this.rowScratch, PANEL * bytes);
+    let offset = 0;
+    for (const part of parts) {
+      const target = this.rowScratch + offset * this.#floatBytes;
+      this.kernels.panel_to_rows(target, stride, part.pointer, part.width, 0, PANEL);
+      offset += part.width;
+    }
+    const { pointers, indices, values } = this.#compressed;
+    this.kernels.compress_rows(pointers, indices, values, this.rowScratch, PANEL, bytes, 1, 0, stride);
+  }
+
+  /** dx = Wᵀ dy over one panel. */
+  #inputGradient(dx: Pointer, douts: readonly Value[], panel: number, weights: TrainedMatrix): void {
+    const { columns, transposed } = weights;
+    const parts = douts.map((dy) => ({ pointer: this.panelOf(dy, panel), width: dy.width }));
+    if (weights.layout.backward === "sparse") {
+      let dy = parts[0].pointer;
+      if (parts.length > 1) {
+        dy = this.panelScratch;
+        let target = dy;
+        for (const { pointer, width } of parts) {
+          this.kernels.copy(target, pointer, width * this.rowBytes);
+          target += width * this.rowBytes;
+        }
+      }
+      const { pointers, indices, values } = transposed;
+      this.kernels.csr_multiply_panel(dx, pointers, indices, values, 0, dy, 0, columns);
+      return;
+    }
+    this.#compressTokens(parts);
+    const { pointers, indices, values } = this.#compressed;
+    for (let block = 0; block < blocksOf(columns); block++) {
+      const source = this.#blockOf(weights.weights, weights, block);
+      this.kernels.csr_multiply_panel(this.#tile, pointers, indices, values, 0, source, 0, PANEL);
+      const target = dx + block * PANEL * this.rowBytes;
+      this.kernels.transpose_tile(target, this.#tile, 0, PANEL, Math.min(PANEL, columns - block * PANEL));
+    }
+  }
+
+  /** Inputs of a product, token by token, in blocks of 32 channels. */
+  #storeInputs(x: Value, panel: number): void {
+    for (let block = 0; block < blocksOf(x.width); block++) {
+      const target = this.#inputBlocks + (block * this.#lanes + panel * PANEL) * this.rowBytes;
+      const source = this.panelOf(x, panel) + block * PANEL * this.rowBytes;
+      this.kernels.transpose_tile(target, source, 0, Math.min(PANEL, x.width - block * PANEL), PANEL);
+    }
+  }
+
+  /** The gradient of the rows of W that begin at `row` of the output dy, the first row of which is W's row `start`. */
+  #weightGradient(
+    dy: Value,
+    row: number,
+    count: number,
+    x: Value,
+    weights: TrainedMatrix,
+    start: number,
+  ): void {
+    const { rows, columns, gradient, byRow, nonzeroGradient } = weights;
+    const stride = dy.width * this.rowBytes;
+    if (!this.#isDense(weights)) {
+      const first = this.thread.memory.words[(byRow.pointers >> 2) + start + row];
+      const last = this.thread.memory.words[(byRow.pointers >> 2) + start + row + count];
+      this.kernels.zero(nonzeroGradient + first * this.#floatBytes, (last - first) * this.#floatBytes);
+      this.kernels.csr_gradient(
+        ...([nonzeroGradient, byRow.pointers, byRow.indices, dy.pointer - start * this.rowBytes] as const),
+        ...([
+          stride,
+          x.pointer,
+          x.width * this.rowBytes,
+          this.panels,
+          start + row,
+          start + row + count,
+        ] as const),
+      );
+      return;
+    }
+    const { pointers, indices, values } = this.#compressed;
+    for (let panel = 0; panel < this.panels; panel += CHUNK) {
+      const pieces = Math.min(CHUNK, this.panels - panel);
+      const source = this.panelOf(dy, panel) + row * this.rowBytes;
+      this.kernels.compress_rows(
+        pointers,
+        indices,
+        values,
+        source,
+        count,
+        this.rowBytes,
+        pieces,
+        stride,
+        PANEL,
+      );
+      for (let block = 0; block < blocksOf(columns); block++) {
+        const target = gradient + (block * rows + start + row) * this.rowBytes;
+        const inputs = this.#inputBlocks + (block * this.#lanes + panel * PANEL) * this.rowBytes;
+        if (panel > 0) this.kernels.csr_accumulate_panel(target, pointers, indices, values, inputs, 0, count);
+        else this.kernels.csr_multiply_panel(target, pointers, indices, values, 0, inputs, 0, count);
+      }
+    }
+  }
+
+  #biasGradient(dy: Value, row: number, count: number, bias: Pointer, start: number): void {
+    const gradient = this.#gradients.vectorGradients.get(bias);
+    if (gradient === undefined) return;
+    this.kernels.zero(gradient + (start + row) * this.#floatBytes, count * this.#floatBytes);
+    this.#allPanels((panel) => {
+      this.kernels.sum_rows_panel(
+        gradient + start * this.#floatBytes,
+        this.panelOf(dy, panel),
+        row,
+        row + count,
+      );
+    });
+  }
+
+  #normPanelBackward(
+    dx: Pointer,
+    dy: Pointer,
+    x: Pointer,
+    panel: number,
+    width: number,
+    weights: NormWeights,
+  ): void {
+    const { kind, weight, bias, eps } = weights;
+    const [dweight, dbias] = this.#normParts.map((part) => part + panel * width * this.#floatBytes);
+    if (kind === "rms")
+      this.kernels.rms_norm_backward_panel(dx, dy, x, weight, weight && dweight, width, eps);
+    else
+      this.kernels.layer_norm_backward_panel(dx, dy, x, weight, weight && dweight, bias && dbias, width, eps);
+  }
+
+  #sumNormParts(width: number, { weight, bias }: NormWeights): void {
+    this.thread.barrier();
+    if (this.thread.index === 0) {
+      [weight, bias].forEach((vector, i) => {
+        const gradient = this.#gradients.vectorGradients.get(vector);
+        if (gradient === undefined) return;
+        this.kernels.zero(gradient, width * this.#floatBytes);
+        this.#allPanels((panel) => {
+          this.kernels.add(gradient, this.#normParts[i] + panel * width * this.#floatBytes, width);
+        });
+      });
+    }
+    this.thread.barrier();
+  }
+}

@@ -1,0 +1,212 @@
+import type { Pointer } from "../engine/kernels.js";
+import type { Arena } from "../engine/memory.js";
+import type { Thread } from "../engine/thread.js";
+import { type Layout, refreshMatrix } from "../engine/trained-weights.js";
+import { SparseLensError } from "../errors.js";
+import type { TrainingConfig } from "./config.js";
+import type { StepPlan } from "./schedule.js";
+import type { TrainedParameter } from "./state.js";
+
+export type OptimizerConfig = Pick<
+  TrainingConfig,
+  "beta1" | "beta2" | "epsilon" | "weight_decay" | "gradient"
+>;
+
+const SETTINGS = 9;
+
+/** AdamW and, after it, the projection to the schedule's L0 (paper, section 2.1). Each parameter belongs to a thread. */
+export class Optimizer {
+  /**
+   * Sum of the squared gradients of the matrices stored sparse, over that of their nonzeros alone, when both were last
+   * known: estimates the one from the other in between.
+   */
+  ratio = 1;
+  /** Root mean square of the last step's gradient. */
+  gradient_rms = 0;
+  readonly #thread: Thread;
+  readonly #config: OptimizerConfig;
+  readonly #parameters: readonly TrainedParameter[];
+  /** This thread's. */
+  readonly #mine: readonly TrainedParameter[];
+  /** f32[parameters][2]: sum of the squared gradients, and the part of the nonzeros where it is known. */
+  readonly #squares: Pointer;
+  readonly #settings: Pointer;
+  readonly #ranks: Pointer;
+  readonly #thresholds = new Map<TrainedParameter, number>();
+
+  constructor(
+    thread: Thread,
+    arena: Arena,
+    config: OptimizerConfig,
+    parameters: readonly TrainedParameter[],
+  ) {
+    this.#thread = thread;
+    this.#config = config;
+    this.#parameters = parameters.filter(({ isTrained }) => isTrained);
+    this.#mine = share(this.#parameters, thread.count)[thread.index];
+    this.#squares = arena.floats(2 * this.#parameters.length);
+    const largest = Math.max(...this.#parameters.map(({ size }) => size));
+    const mine = (make: () => Pointer) => Array.from({ length: thread.count }, make)[thread.index];
+    this.#settings = mine(() => arena.floats(SETTINGS));
+    this.#ranks = mine(() => arena.bytes(4 * largest));
+  }
+
+  /** Makes what products read from the weights, for weights of these densities. */
+  refresh(plan: Pick<StepPlan, "density">): void {
+    this.#chooseLayouts(plan);
+    for (const { matrix } of this.#mine) if (matrix) refreshMatrix(this.#thread, matrix);
+    this.#thread.barrier();
+  }
+
+  /** @throws SparseLensError, on every thread, when a gradient is not finite */
+  step(plan: StepPlan): void {
+    const scale = this.#gradientScale(plan);
+    const supportStays = new Set(this.#mine.filter((parameter) => this.#hasNonzerosOnly(parameter, plan)));
+    this.#chooseLayouts(plan);
+    for (const parameter of this.#mine) {
+      this.#writeSettings(plan, parameter, scale);
+      if (supportStays.has(parameter)) this.#stepNonzeros(parameter);
+      else this.#stepAll(parameter, plan);
+    }
+    this.#thread.barrier();
+  }
+
+  /** On every thread alike, for all matrices: each thread multiplies with all of them. */
+  #chooseLayouts({ density }: Pick<StepPlan, "density">): void {
+    for (const { matrix, anneal, sparseBelow } of this.#parameters) {
+      if (!matrix) continue;
+      const share = anneal ? density[anneal] : 1;
+      const layout = (limit: number): Layout => (share < limit ? "sparse" : "dense");
+      matrix.layout.forward = layout(sparseBelow.forward);
+      matrix.layout.backward = layout(sparseBelow.backward);
+    }
+  }
+
+  #hasNonzerosOnly({ matrix }: TrainedParameter, { gradients }: StepPlan): boolean {
+    return (
+      gradients === "nonzero" && matrix !== null && matrix.layout.forward === "sparse" && !matrix.isEmbedding
+    );
+  }
+
+  #gradientScale(plan: StepPlan): number {
+    const { kernels, memory, index } = this.#thread;
+    const { floatBytes } = memory;
+    const cell = (parameter: TrainedParameter) => 2 * this.#parameters.indexOf(parameter);
+    for (const parameter of this.#mine) {
+      const { matrix, gradient, size } = parameter;
+      const sums = memory.floats(this.#squares, 2 * this.#parameters.length);
+      const isSparse = matrix !== null && matrix.layout.forward === "sparse" && !matrix.isEmbedding;
+      const nonzeros = isSparse ? memory.words[(matrix.byRow.pointers >> 2) + matrix.rows] : 0;
+      let part = 0;
+      if (isSparse) {
+        const { byRow, nonzeroGradient, rows } = matrix;
+        if (plan.gradients === "all") {
+          kernels.gather_nonzeros(nonzeroGradient, gradient, byRow.pointers, byRow.indices, rows);
+        }
+        // The sum is taken in fours.
+        kernels.zero(nonzeroGradient + nonzeros * floatBytes, 4 * floatBytes);
+        part = kernels.sum_of_squares(nonzeroGradient, nonzeros);
+      }
+      sums[cell(parameter)] = this.#hasNonzerosOnly(parameter, plan)
+        ? 0
+        : kernels.sum_of_squares(gradient, size);
+      sums[cell(parameter) + 1] = part;
+    }
+    this.#thread.barrier();
+    const sums = memory.floats(this.#squares, 2 * this.#parameters.length);
+    let whole = 0;
+    let sparse = 0;
+    let nonzero = 0;
+    for (const parameter of this.#parameters) {
+      const part = sums[cell(parameter) + 1];
+      nonzero += part;
+      if (this.#hasNonzerosOnly(parameter, plan)) continue;
+      whole += sums[cell(parameter)];
+      if (part > 0) sparse += sums[cell(parameter)];
+    }
+    if (plan.gradients === "nonzero") whole += nonzero * this.ratio;
+    else if (nonzero > 0) this.ratio = sparse / nonzero;
+    this.#thread.barrier();
+    const count = this.#parameters.reduce((sum, parameter) => sum + parameter.count, 0);
+    this.gradient_rms = Math.sqrt(whole / count);
+    if (!Number.isFinite(this.gradient_rms)) {
+      const message = `The gradient of step ${plan.step} is not finite: training diverged. Lower the learning rate.`;
+      if (index === 0) throw new SparseLensError(message);
+      throw new Error(message);
+    }
+    const { gradient } = this.#config;
+    if (gradient === "none" || this.gradient_rms === 0) return 1;
+    return gradient === "clip" ? Math.min(1, 1 / this.gradient_rms) : 1 / this.gradient_rms;
+  }
+
+  #writeSettings({ step, learning_rate }: StepPlan, { hasDecay }: TrainedParameter, scale: number): void {
+    const { beta1, beta2, epsilon, weight_decay } = this.#config;
+    const decay = hasDecay ? learning_rate * weight_decay : 0;
+    const rate = learning_rate / (1 - beta1 ** step);
+    this.#thread.memory
+      .floats(this.#settings, SETTINGS)
+      .set([
+        scale,
+        beta1,
+        1 - beta1,
+        beta2,
+        1 - beta2,
+        1 - decay,
+        rate,
+        epsilon,
+        1 / Math.sqrt(1 - beta2 ** step),
+      ]);
+  }
+
+  #stepAll(parameter: TrainedParameter, plan: StepPlan): void {
+    const { kernels } = this.#thread;
+    const { weights, gradient, first_moment, second_moment, size, anneal, floor, shape, count } = parameter;
+    kernels.adamw(weights, gradient, first_moment, second_moment, size, this.#settings);
+    if (anneal && plan.density[anneal] < 1) {
+      const kept = Math.max(1, Math.floor(plan.density[anneal] * count));
+      kernels.rank_magnitudes(this.#ranks, weights, size);
+      if (floor) {
+        const [rows, columns] = shape;
+        if (floor.side === "row") kernels.spare_rows(this.#ranks, rows, columns, floor.minimum);
+        else kernels.spare_columns(this.#ranks, rows, columns, floor.minimum);
+      }
+      const guess = this.#thresholds.get(parameter) ?? 0;
+      this.#thresholds.set(parameter, kernels.keep_highest(weights, this.#ranks, size, kept, guess));
+    }
+    if (parameter.matrix) refreshMatrix(this.#thread, parameter.matrix);
+  }
+
+  #stepNonzeros({ matrix, weights, first_moment, second_moment }: TrainedParameter): void {
+    const { kernels } = this.#thread;
+    const { rows, columns, byRow, transposed, nonzeroGradient } = matrix!;
+    const { pointers, indices, values } = byRow;
+    kernels.adamw_nonzeros(
+      ...([
+        weights,
+        nonzeroGradient,
+        first_moment,
+        second_moment,
+        pointers,
+        indices,
+        rows,
+        this.#settings,
+      ] as const),
+    );
+    kernels.gather_nonzeros(values, weights, pointers, indices, rows);
+    kernels.transpose_csr(
+      ...([transposed.pointers, transposed.indices, transposed.values] as const),
+      ...([pointers, indices, values, rows, columns] as const),
+    );
+  }
+}
+
+/** Shares parameters out, the largest first, each to the thread that has least. */
+function share(parameters: readonly TrainedParameter[], threads: number): TrainedParameter[][] {
+  const shares = Array.from({ length: threads }, () => ({ size: 0, parameters: [] as TrainedParameter[] }));
+  for (const parameter of [...parameters].sort((a, b) => b.size - a.size)) {
+    const least = shares.reduce((a, b) => (b.size < a.size ? b : a));
+    least.size += parameter.size;
+    least.parameters.push(parameter);
+  }
+  return shares.map((one) => one.parameters);
+}
