@@ -1,0 +1,178 @@
+import type { CorpusManifest } from "../corpus/manifest.js";
+import { SparseLensError } from "../errors.js";
+import { readJsonObject } from "../io/byte-source.js";
+import { type LocalFiles, requireLocalFiles } from "../io/local-files.js";
+import { removePartialCheckpoints } from "./checkpoint.js";
+import {
+  FIXED_KEYS,
+  HOUSEKEEPING_KEYS,
+  parseTrainingConfig,
+  type TrainingConfig,
+  trainingConfigJson,
+} from "./config.js";
+
+const CONFIG = "config.json";
+const FORMAT_VERSION = 1;
+
+/** What a run was trained on. */
+export interface CorpusReference {
+  /** Where it was, absolute. */
+  readonly path: string;
+  /** Of its tokens and its tokenizer. */
+  readonly sha256: string;
+  readonly training_tokens: number;
+  readonly validation_tokens: number;
+}
+
+/** `config.json` of a run. */
+export interface RunDescription {
+  readonly corpus: CorpusReference;
+  /** Of the programs that began it. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly config: TrainingConfig;
+  /** Values that were changed after the run had begun. */
+  readonly changes: readonly ConfigChange[];
+}
+
+export interface ConfigChange {
+  /** Steps that had been done. */
+  readonly step: number;
+  readonly key: string;
+  readonly from: unknown;
+  readonly to: unknown;
+}
+
+/** A directory that holds a run: who opens it is alone with it until it is closed. */
+export class RunDirectory {
+  readonly model: string;
+  readonly checkpoints: string;
+  readonly progress: string;
+  readonly samples: string;
+  readonly #unlock: () => Promise<void>;
+
+  private constructor(
+    readonly files: LocalFiles,
+    readonly path: string,
+    unlock: () => Promise<void>,
+  ) {
+    this.model = files.join(path, "model");
+    this.checkpoints = files.join(path, "checkpoints");
+    this.progress = files.join(path, "progress.json");
+    this.samples = files.join(path, "samples.jsonl");
+    this.#unlock = unlock;
+  }
+
+  /** @throws SparseLensError when another process trains in it */
+  static async open(path: string): Promise<RunDirectory> {
+    const files = requireLocalFiles("Training");
+    if ((await files.kind(path)) === "file") {
+      throw new SparseLensError(`${path} is a file: name a directory for the run.`);
+    }
+    await files.makeDirectory(path);
+    const unlock = await files.lock(files.join(path, ".lock"));
+    if (!unlock) throw new SparseLensError(`Another process is training in ${path}: wait for it, or end it.`);
+    return new RunDirectory(files, path, unlock);
+  }
+
+  close(): Promise<void> {
+    return this.#unlock();
+  }
+
+  /** Whether a run has begun here. */
+  async isUsed(): Promise<boolean> {
+    return await hasRun(this.files, this.path);
+  }
+
+  async writeDescription({ corpus, versions, config, changes }: RunDescription): Promise<void> {
+    const json = {
+      format_version: FORMAT_VERSION,
+      corpus,
+      versions,
+      config: trainingConfigJson(config),
+      changes,
+    };
+    const path = this.files.join(this.path, CONFIG);
+    await this.files.writeText(`${path}.partial`, `${JSON.stringify(json, null, 1)}\n`);
+    await this.files.sync(`${path}.partial`);
+    await this.files.rename(`${path}.partial`, path);
+  }
+
+  /** Removes what a process that was killed had begun to write. */
+  async tidy(): Promise<void> {
+    const partial = (await this.files.list(this.path)).filter((name) => /\.partial(-\w+)?$/.test(name));
+    for (const name of partial) await this.files.remove(this.files.join(this.path, name));
+    await removePartialCheckpoints(this.files, this.checkpoints);
+  }
+}
+
+async function hasRun(files: LocalFiles, path: string): Promise<boolean> {
+  return (await files.kind(files.join(path, CONFIG))) === "file";
+}
+
+/** @throws SparseLensError when no run has begun in the directory */
+export async function readRunDescription(directory: string): Promise<RunDescription> {
+  const files = requireLocalFiles("Training");
+  if (!(await hasRun(files, directory))) {
+    throw new SparseLensError(`${directory} holds no run: there is no ${CONFIG}.`);
+  }
+  const path = files.join(directory, CONFIG);
+  const file = await files.open(path);
+  const json = await readJsonObject(file).finally(() => file.close());
+  if (json.format_version !== FORMAT_VERSION || typeof json.config !== "object" || json.config === null) {
+    throw new SparseLensError(
+      `${path} is not the configuration of a run that this version of SparseLens made.`,
+    );
+  }
+  const { corpus, versions, config, changes } = json as unknown as RunDescription;
+  return { corpus, versions, config: parseTrainingConfig({ ...config }, path), changes };
+}
+
+/** What identifies a corpus, wherever it lies. */
+export function referToCorpus(
+  files: LocalFiles,
+  path: string,
+  { tokenizer, splits }: CorpusManifest,
+): CorpusReference {
+  const shards = [splits.train, splits.validation].map((split) => split.shards.map(({ sha256 }) => sha256));
+  const hash = files.hash("sha256");
+  hash.update(new TextEncoder().encode(JSON.stringify([tokenizer.sha256, ...shards])));
+  return {
+    path: files.absolute(path),
+    sha256: hash.digest("hex"),
+    training_tokens: splits.train.tokens,
+    validation_tokens: splits.validation.tokens,
+  };
+}
+
+/**
+ * The values in which a run that goes on differs from how it began.
+ * @param override whether values that decide what is computed may differ
+ * @throws SparseLensError naming the keys that must not
+ */
+export function compareConfigs(
+  before: TrainingConfig,
+  after: TrainingConfig,
+  override: boolean,
+): Omit<ConfigChange, "step">[] {
+  const [old, wanted] = [trainingConfigJson(before), trainingConfigJson(after)];
+  const changes = Object.keys(wanted)
+    .filter((key) => old[key] !== wanted[key])
+    .map((key) => ({ key, from: old[key], to: wanted[key] }));
+  const describe = (list: typeof changes) =>
+    list
+      .map(({ key, from, to }) => `"${key}" is ${JSON.stringify(from)} there, not ${JSON.stringify(to)}`)
+      .join("; ");
+  const fixed = changes.filter(({ key }) => FIXED_KEYS.has(key));
+  if (fixed.length > 0) {
+    throw new SparseLensError(
+      `The run began with another configuration, and with these it cannot go on: ${describe(fixed)}. Leave them out, or begin another run.`,
+    );
+  }
+  const recipe = changes.filter(({ key }) => !HOUSEKEEPING_KEYS.has(key));
+  if (recipe.length > 0 && !override) {
+    throw new SparseLensError(
+      `The run began with another configuration: ${describe(recipe)}. Leave these out, or go on with them by --override.`,
+    );
+  }
+  return changes;
+}
