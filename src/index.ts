@@ -23,3 +23,6 @@ export {
 } from "./model.js";
 export type { Tensor } from "./tensor.js";
 export { Tokenizer } from "./tokenizer/tokenizer.js";
+export type { TrainingState } from "./training/checkpoint.js";
+export { parseTrainingConfig, type TrainingConfig } from "./training/config.js";
+export { type StepMetrics, Trainer, type TrainerOptions } from "./training/trainer.js";

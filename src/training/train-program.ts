@@ -2,6 +2,7 @@ import { GradientOperations } from "../engine/gradient.js";
 import type { Pointer } from "../engine/kernels.js";
 import { Arena } from "../engine/memory.js";
 import type { Thread } from "../engine/thread.js";
+import { SparseLensError } from "../errors.js";
 import { backward, backwardValues } from "../model/backward.js";
 import type { ModelConfig } from "../model/config.js";
 import { inputWidth } from "../model/description.js";
@@ -147,6 +148,11 @@ export class TrainingSession {
       yield { type: "pass" } as const;
       const began = performance.now();
       const loss = yield* this.gradients(step);
+      if (!Number.isFinite(loss)) {
+        throw new SparseLensError(
+          `The loss of step ${step.plan.step} is ${loss}: training diverged. Lower the learning rate.`,
+        );
+      }
       this.#optimizer.step(step.plan);
       const { gradient_rms } = this.#optimizer;
       results.push({ step: step.plan.step, loss, gradient_rms, milliseconds: performance.now() - began });
