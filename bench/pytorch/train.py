@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The training recipe in dense PyTorch: the other side of `sparselens train`.
 
-Reads a corpus and a training configuration (the flat JSON that `sparselens train` writes into its run directory, every
-key spelled out) and prints JSON lines. Always the exact projection: top-k of the dense weights after every step.
+Reads a corpus and a training configuration (`config.json` of a run directory, or its flat object alone, with every
+key) and prints JSON lines. Always the exact projection: top-k of the dense weights after every step.
 PyTorch >= 1.13 and NumPy are needed. README.md says how to get one with a good BLAS.
 """
 
@@ -22,7 +22,7 @@ def parse_arguments():
     )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     add = parser.add_argument
-    add("--config", help="training configuration, JSON")
+    add("--config", help="config.json of a run, or a training configuration with every key")
     add("--corpus", help="directory with manifest.json and token shards")
     add("--out", help="directory for the trained model, in the layout of the blob store")
     add("--initial", help="model.safetensors (dense) with the weights to start from, instead of random ones")
@@ -117,11 +117,12 @@ class Model:
             shapes["lm_head.weight"] = (c["vocab_size"], d_model)
         return shapes
 
-    def initialize(self, seed, scale):
+    def initialize(self, seed, scale, positions):
         """As GPT-2: normal with standard deviation 0.02, less where the residual stream is written to."""
         generator = torch.Generator().manual_seed(seed)
         for name, shape in self.shapes().items():
-            if len(shape) == 2 and name != "bigram_table":
+            zero = name == "bigram_table" or name == "transformer.wpe.weight" and positions == "none"
+            if len(shape) == 2 and not zero:
                 deviation = 0.02 * scale
                 if name.endswith("c_proj.weight"):
                     deviation /= math.sqrt(2 * self.config["n_layer"])
@@ -236,8 +237,9 @@ class Training:
         self.trained = {name: tensor for name, tensor in model.parameters.items() if name not in frozen}
         for tensor in self.trained.values():
             tensor.requires_grad_()
-        matrices = [tensor for tensor in self.trained.values() if tensor.dim() == 2]
-        others = [tensor for tensor in self.trained.values() if tensor.dim() != 2]
+        decays = lambda name, tensor: tensor.dim() == 2 and name != "bigram_table"
+        matrices = [tensor for name, tensor in self.trained.items() if decays(name, tensor)]
+        others = [tensor for name, tensor in self.trained.items() if not decays(name, tensor)]
         self.optimizer = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": config["weight_decay"]}, {"params": others, "weight_decay": 0}],
             betas=(config["beta1"], config["beta2"]),
@@ -245,25 +247,19 @@ class Training:
         )
 
     def density(self, step, abrupt=False):
-        """Fraction of nonzero weights after `step` steps."""
-        start, end = (0.5, 0.5) if abrupt else (self.config["anneal_start"], self.config["anneal_end"])
-        progress = step / self.steps
+        """Fraction of nonzero weights after step `step`, the first being 1."""
+        c, progress = self.config, step / self.steps
+        start, end = (0.5, 0.5) if abrupt else (c["anneal_start"], c["anneal_end"])
         if progress >= end:
-            return self.config["density"]
-        annealed = max(0, progress - start) / (end - start)
-        return 1 + annealed * (self.config["density"] - 1)
+            return c["density"]
+        return 1 - (1 - c["density"]) * max(0, progress - start) / (end - start) if progress > start else 1
 
     def learning_rate(self, step):
-        """Of the step that follows `step` others."""
-        c = self.config
-        warmup = c["warmup"] * self.steps
-        if step < warmup:
-            factor = (step + 1) / math.ceil(warmup)
-        else:
-            factor = (self.steps - step) / (self.steps - warmup) if c["decay"] == "linear" else 1
-        if c["sharkfin"]:
-            factor *= math.sqrt(c["density"] / self.density(step))
-        return c["learning_rate"] * factor
+        c, warmup = self.config, self.config["warmup"] * self.steps
+        rate = c["learning_rate"] * min(1, step / max(1, warmup))
+        if c["decay"] == "linear":
+            rate *= 1 - max(0, step - 1 - warmup) / max(1, self.steps - warmup)
+        return rate * math.sqrt(c["density"] / self.density(step)) if c["sharkfin"] else rate
 
     def gradients(self, tokens):
         """`tokens` are [batch, sequence + 1]. Returns the loss."""
@@ -300,7 +296,7 @@ class Training:
 def keep_largest(weights, density, dim=None, minimum=0):
     """Zeroes all but a fraction of the entries, sparing the `minimum` largest along `dim`."""
     count = weights.numel()
-    k = math.floor(density * count)
+    k = max(1, math.floor(density * count))
     if k >= count:
         return
     magnitudes = weights.abs()
@@ -329,14 +325,20 @@ def windows(tokens, starts, length):
 
 @torch.no_grad()
 def validation_loss(model, tokens, config):
-    """Over the first `eval_tokens` predictions, in sequences of `block_size` one after the other."""
+    """Over about `eval_tokens` tokens in sequences of `block_size`, evenly spread, as `sparselens eval` takes them."""
     length = config["block_size"]
-    count = max(1, min(config["eval_tokens"], len(tokens) - 1) // length)
-    total = 0
-    for first in range(0, count, config["batch_size"]):
-        starts = [i * length for i in range(first, min(count, first + config["batch_size"]))]
-        batch = windows(tokens, starts, length + 1)
-        total += model.loss(batch[:, :-1], batch[:, 1:]).item() * len(starts)
+    sequences = math.ceil((len(tokens) - 1) / length)
+    used = min(sequences, max(1, config["eval_tokens"] // length))
+    # Only the last sequence can be shorter.
+    padded = np.append(tokens.astype(np.int64), np.full(length, -1))
+    total = count = 0
+    for first in range(0, used, config["batch_size"]):
+        last = min(used, first + config["batch_size"])
+        batch = windows(padded, [i * sequences // used * length for i in range(first, last)], length + 1)
+        targets = batch[:, 1:]
+        predicted = int((targets >= 0).sum())
+        total += model.loss(batch[:, :-1].clamp_min(0), targets).item() * predicted
+        count += predicted
     return total / count
 
 
@@ -360,7 +362,7 @@ def train(options, config, training):
         begin = time.perf_counter()
         batch = windows(tokens, random.integers(0, len(tokens) - length, batch_size), length + 1)
         loss = training.gradients(batch)
-        training.update(step - 1)
+        training.update(step)
         training.project(step)
         elapsed += time.perf_counter() - begin
         line = {"step": step, "loss": loss, "tokens": step * batch_size * length, "elapsed": round(elapsed, 3)}
@@ -385,13 +387,13 @@ def write_model(model, directory):
 def time_steps(options, config, training):
     """Medians, in seconds, of a step at a fixed density and of its parts."""
     training.density = lambda step, abrupt=False: config["density"] if options.density is None else options.density
-    training.project(0)
+    training.project(1)
     shape = (config["batch_size"], config["block_size"] + 1)
     seconds = {"gradients": [], "update": [], "projection": [], "step": []}
     for step in range(options.time_steps + 1):
         batch = torch.randint(config["vocab_size"], shape)
         times = [time.perf_counter()]
-        for part in (lambda: training.gradients(batch), lambda: training.update(0), lambda: training.project(0)):
+        for part in (lambda: training.gradients(batch), lambda: training.update(1), lambda: training.project(1)):
             part()
             times.append(time.perf_counter())
         # The first one warms up.
@@ -401,7 +403,7 @@ def time_steps(options, config, training):
     medians = {name: statistics.median(spent) for name, spent in seconds.items()}
     tokens = config["batch_size"] * config["block_size"]
     print(json.dumps({
-        "density": training.density(0), "steps": options.time_steps, "seconds": medians,
+        "density": training.density(1), "steps": options.time_steps, "seconds": medians,
         "tokens_per_second": tokens / medians["step"],
         "parameters": sum(tensor.numel() for tensor in training.trained.values()),
     }))  # fmt: skip
@@ -420,9 +422,11 @@ RECIPE_KEYS = (
 
 def read_config(path):
     config = json.loads(Path(path).read_text())
+    # A run directory's file holds it beside other facts.
+    config = config.get("config", config)
     missing = [key for key in MODEL_KEYS + RECIPE_KEYS if key not in config]
     if missing:
-        sys.exit(f"{path} lacks {', '.join(missing)}: it must have every key, as a run directory's configuration does.")
+        sys.exit(f"{path} lacks {', '.join(missing)}: it must have every key, as that of a run directory does.")
     model = {key: config[key] for key in MODEL_KEYS}
     model["enable_bigram_table"] = config["bigram"] != "none"
     model["learnable_bigram_table"] = config["bigram"] == "learned"
@@ -483,6 +487,9 @@ def main(options):
     torch.set_num_threads(options.threads)
     if options.check:
         return check(options.check)
+    for path in filter(None, (options.config, options.initial, options.corpus)):
+        if not os.path.exists(path):
+            sys.exit(f"{path} does not exist.")
     blas = describe_blas()
     print(f"PyTorch {torch.__version__}, {options.threads} threads, {blas.get('version', blas['configured'])}, "
           f"{blas.get('core', '')}, matrix product {blas['gemm_gflops']:.0f} GFLOP/s", file=sys.stderr)  # fmt: skip
@@ -491,9 +498,13 @@ def main(options):
     config, model_config = read_config(options.config)
     torch.manual_seed(config["seed"])
     model = Model(model_config)
-    model.initialize(config["seed"], config["initial_scale"])
+    model.initialize(config["seed"], config["initial_scale"], config["positions"])
     if options.initial:
-        model.parameters.update(read_safetensors(options.initial))
+        initial = read_safetensors(options.initial)
+        for name, tensor in model.parameters.items():
+            if name not in initial or initial[name].shape != tensor.shape:
+                sys.exit(f"{options.initial} lacks {name} of shape {list(tensor.shape)}.")
+            model.parameters[name] = initial[name]
     training = Training(config, model)
     (time_steps if options.time_steps else train)(options, config, training)
     return 0
