@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Kernels } from "../../../src/engine/kernels.js";
+import { type Compressed, compress, store } from "./compressed.js";
 import { compare, exact, expectClose, fast, Random, runOn, type Sandbox } from "./sandbox.js";
 
 interface Case {
@@ -17,12 +18,6 @@ const cases = fc.record<Case>({
   seed: fc.integer(),
 });
 
-interface Compressed {
-  pointers: number[];
-  indices: number[];
-  values: number[];
-}
-
 /** A dense matrix, row by row, and what multiplies it. */
 function draw({ rows, columns, density, seed }: Case) {
   const random = new Random(seed);
@@ -30,24 +25,6 @@ function draw({ rows, columns, density, seed }: Case) {
     Array.from({ length: columns }, () => (random.next() < density ? random.normal() : 0)),
   );
   return { random, matrix, transposed: matrix[0].map((_, j) => matrix.map((row) => row[j])) };
-}
-
-function compress(matrix: number[][]): Compressed {
-  const result: Compressed = { pointers: [0], indices: [], values: [] };
-  for (const row of matrix) {
-    row.forEach((value, j) => {
-      if (value !== 0) {
-        result.indices.push(j);
-        result.values.push(value);
-      }
-    });
-    result.pointers.push(result.values.length);
-  }
-  return result;
-}
-
-function store(sandbox: Sandbox, { pointers, indices, values }: Compressed): [number, number, number] {
-  return [sandbox.u32(pointers), sandbox.u16(indices), sandbox.floats(values)];
 }
 
 /** Columns in one piece each: values, row indices, padding. */
@@ -177,6 +154,40 @@ test("csr_multiply_panel multiplies a panel, with and without bias", () => {
       );
     }),
     { numRuns: 60 },
+  );
+});
+
+test("csr_accumulate_panel adds to a panel", () => {
+  fc.assert(
+    fc.property(cases, (drawn) => {
+      const { random, matrix } = draw(drawn);
+      const { rows, columns } = drawn;
+      const x = random.normals(columns * 32);
+      const y = random.normals(rows * 32);
+      const end = random.below(rows + 1);
+      const start = random.below(end + 1);
+      const run = (kernels: Kernels, sandbox: Sandbox) => {
+        const output = sandbox.floats(y);
+        const weights = store(sandbox, compress(matrix));
+        const input = sandbox.floats(x);
+        const bytes = 32 * sandbox.floatBytes;
+        const writable = { pointer: output + start * bytes, bytes: (end - start) * bytes };
+        sandbox.guarded([writable], () =>
+          kernels.csr_accumulate_panel(output, ...weights, input, start, end),
+        );
+        return sandbox.readFloats(output, rows * 32);
+      };
+      const tokens = Array.from({ length: 32 }, (_, lane) => x.filter((_, i) => i % 32 === lane));
+      const added = (i: number) => (i >= start && i < end ? matrix[i] : []);
+      check(
+        run,
+        y.map((value, at) => value + dot(added(Math.floor(at / 32)), tokens[at % 32])),
+        y.map(
+          (value, at) =>
+            Math.abs(value) + dot(absolute(added(Math.floor(at / 32))), absolute(tokens[at % 32])),
+        ),
+      );
+    }),
   );
 });
 
