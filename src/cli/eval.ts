@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { openCorpus } from "../corpus/corpus.js";
+import { type Corpus, openCorpus } from "../corpus/corpus.js";
 import { SparseLensError } from "../errors.js";
 import type { Model } from "../model.js";
 import {
@@ -61,6 +61,7 @@ Examples:
       const tasks = await readTasks(options.tasks);
       const templates = options.templates === "both" ? TEMPLATE_SETS : [options.templates];
       await withModel(source, options, signal, async (model) => {
+        const corpusToRead = options.corpus === undefined ? undefined : await openFor(model, options.corpus);
         const line = new ProgressLine(!json);
         let evaluations: TaskEvaluation[];
         let corpus: CorpusEvaluation | undefined;
@@ -69,7 +70,12 @@ Examples:
             ...{ tasks, pairs, split, templates, seed, signal },
             onProgress: ({ task, done, total }) => line.show(`${task} (${done} of ${total})`),
           });
-          if (options.corpus !== undefined) corpus = await measureCorpus(model, options, signal, line);
+          if (corpusToRead) {
+            corpus = await evaluateCorpus(model, await corpusToRead.tokens("validation"), {
+              ...{ maxTokens: options.corpusTokens, signal },
+              onProgress: ({ done, total }) => line.show(`validation: window ${done} of ${total}`),
+            });
+          }
         } finally {
           line.clear();
         }
@@ -95,28 +101,21 @@ Examples:
     });
 }
 
-async function measureCorpus(
-  model: Model,
-  { corpus: directory, corpusTokens }: Options,
-  signal: AbortSignal,
-  line: ProgressLine,
-): Promise<CorpusEvaluation> {
-  const corpus = await openCorpus(directory!);
-  const { tokenizer } = model;
-  const size = corpus.tokenizer.vocabularySize;
-  const isSame = Array.from(
-    { length: size },
-    (_, id) => corpus.tokenizer.token(id) === tokenizer?.token(id),
-  ).every(Boolean);
-  if (size !== tokenizer?.vocabularySize || !isSame) {
+/** @throws SparseLensError when the corpus was not written with the tokenizer of the model */
+async function openFor({ tokenizer, source }: Model, directory: string): Promise<Corpus> {
+  const corpus = await openCorpus(directory);
+  const { tokenizer: its } = corpus;
+  const isSame =
+    its.vocabularySize === tokenizer?.vocabularySize &&
+    Array.from({ length: its.vocabularySize }, (_, id) => its.token(id) === tokenizer.token(id)).every(
+      Boolean,
+    );
+  if (!isSame) {
     throw new SparseLensError(
-      `${directory} was written with another tokenizer than that of ${model.source}: their token ids mean different text.`,
+      `${directory} was written with another tokenizer than that of ${source}: token ids mean other text.`,
     );
   }
-  return evaluateCorpus(model, await corpus.tokens("validation"), {
-    ...{ maxTokens: corpusTokens, signal },
-    onProgress: ({ done, total }) => line.show(`validation: window ${done} of ${total}`),
-  });
+  return corpus;
 }
 
 /** How many tasks reach the target. */
@@ -143,7 +142,7 @@ function summarize(evaluations: readonly TaskEvaluation[], set: TemplateSet): Su
 
 function formatSummary(set: TemplateSet, { tasks, accurate, lowLoss, both }: Summary): string {
   const { accuracy, loss } = TASK_TARGET;
-  return `${set}: of ${tasks} tasks, ${accurate} reach accuracy ≥ ${formatPercent(accuracy)}, ${lowLoss} loss ≤ ${loss}, ${both} both`;
+  return `${set}: ${accurate} of ${tasks} tasks with accuracy ≥ ${formatPercent(accuracy)}, ${lowLoss} with loss ≤ ${loss}, ${both} with both`;
 }
 
 /** A row for each task, columns for each set of templates. */
