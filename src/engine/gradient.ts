@@ -48,6 +48,8 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
   readonly #positionGradients: Value | null;
   // Scratch of this thread: compressed rows, a tile of 32 × 32.
   readonly #compressed: { pointers: Pointer; indices: Pointer; values: Pointer };
+  /** Rows of 32 of which none is zero: any panel's, as compressed rows. */
+  readonly #full: { pointers: Pointer; indices: Pointer };
   readonly #tile: Pointer;
   readonly #attentionScratch: Pointer;
 
@@ -57,6 +59,7 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
     this.#gradients = options;
     this.#lanes = this.panels * PANEL;
     this.#rows = { tokens: arena.bytes(4 * this.#lanes), positions: arena.bytes(4 * this.#lanes) };
+    this.#full = { pointers: arena.bytes(4 * (GROUP + 1)), indices: arena.bytes(2 * GROUP * PANEL) };
     this.#targetRows = arena.bytes(4 * this.#lanes);
     this.#tokenLosses = arena.floats(this.#lanes);
     this.#logitGradients = this.value(vocabularySize);
@@ -85,6 +88,12 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
       write(this.#rows.tokens, this.tokens);
       write(this.#rows.positions, this.positions);
       write(this.#targetRows, this.targets);
+      write(
+        this.#full.pointers,
+        Int32Array.from({ length: GROUP + 1 }, (_, row) => row * PANEL),
+      );
+      const indices = Uint16Array.from({ length: GROUP * PANEL }, (_, i) => i % PANEL);
+      new Uint16Array(buffer, this.#full.indices, indices.length).set(indices);
     }
     this.thread.barrier();
   }
@@ -432,21 +441,19 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
       );
       return;
     }
-    const { pointers, indices, values } = this.#compressed;
-    for (let panel = 0; panel < this.panels; panel += CHUNK) {
-      const pieces = Math.min(CHUNK, this.panels - panel);
+    const step = weights.sparseOutput ? CHUNK : 1;
+    for (let panel = 0; panel < this.panels; panel += step) {
       const source = this.panelOf(dy, panel) + row * this.rowBytes;
-      this.kernels.compress_rows(
-        pointers,
-        indices,
-        values,
-        source,
-        count,
-        this.rowBytes,
-        pieces,
-        stride,
-        PANEL,
-      );
+      let { pointers, indices, values } = this.#compressed;
+      if (weights.sparseOutput) {
+        const pieces = Math.min(CHUNK, this.panels - panel);
+        this.kernels.compress_rows(
+          ...([pointers, indices, values, source, count, this.rowBytes, pieces, stride, PANEL] as const),
+        );
+      } else {
+        ({ pointers, indices } = this.#full);
+        values = source;
+      }
       for (let block = 0; block < blocksOf(columns); block++) {
         const target = gradient + (block * rows + start + row) * this.rowBytes;
         const inputs = this.#inputBlocks + (block * this.#lanes + panel * PANEL) * this.rowBytes;

@@ -22,6 +22,8 @@ export interface TrainedMatrix extends SparseWeights {
   readonly transposed: CompressedRows;
   /** A table that is looked up: its gradient is dense and cheap. */
   readonly isEmbedding: boolean;
+  /** Whether AbsTopK thins out the gradient of what the matrix puts out. */
+  readonly sparseOutput: boolean;
   /** Shared by all views of the matrix (a tied unembedding is one). */
   readonly layout: { forward: Layout; backward: Layout };
 }
@@ -40,6 +42,7 @@ export interface MatrixOptions {
   readonly bias: Pointer;
   readonly isEmbedding: boolean;
   readonly trained: boolean;
+  readonly sparseOutput: boolean;
 }
 
 /** Room for a matrix and the copies that its products read. The same addresses on every thread. */
@@ -47,7 +50,7 @@ export function reserveMatrix(
   arena: Arena,
   rows: number,
   columns: number,
-  { bias, isEmbedding, trained }: MatrixOptions,
+  { bias, isEmbedding, trained, sparseOutput }: MatrixOptions,
 ): TrainedMatrix {
   const size = blockedSize(rows, columns);
   const compressed = (count: number): CompressedRows => ({
@@ -57,7 +60,7 @@ export function reserveMatrix(
     values: arena.floats(rows * columns + 4),
   });
   return {
-    ...{ rows, columns, bias, isEmbedding },
+    ...{ rows, columns, bias, isEmbedding, sparseOutput },
     weights: arena.floats(size),
     gradient: trained ? arena.floats(size) : 0,
     nonzeroGradient: trained ? arena.floats(rows * columns) : 0,

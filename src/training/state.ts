@@ -54,6 +54,7 @@ export function reserveTraining(
           bias: biasOf(name),
           isEmbedding: isTable(config, name),
           trained: isTrained,
+          sparseOutput: sparseBelow(config, name).backward <= 1,
         })
       : null;
     const optional = () => (isTrained ? arena.floats(size) : 0);
@@ -123,11 +124,11 @@ const NEIGHBOURS: readonly (readonly [suffix: string, input: Loctype | null, out
   ["mlp.c_proj.weight", "mlp_neuron", "mlp_out"],
 ];
 
-/** A nonzero weight costs about as much as a nonzero activation. */
+/** A nonzero weight costs about as much as a nonzero activation: where none is zero, compressed rows always win. */
 function sparseBelow({ afrac, afrac_loctypes }: ModelConfig, name: string): TrainedParameter["sparseBelow"] {
   const [, input, output] = NEIGHBOURS.find(([suffix]) => name.endsWith(suffix)) ?? ["", null, null];
   const share = (loctype: Loctype | null) =>
-    loctype !== null && afrac !== null && afrac_loctypes.has(loctype) ? afrac : 1;
+    loctype !== null && afrac !== null && afrac_loctypes.has(loctype) ? afrac : Number.POSITIVE_INFINITY;
   return { forward: share(input), backward: share(output) };
 }
 
