@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SparseLensError } from "../../src/errors.js";
@@ -19,6 +20,11 @@ test("a name that is not known brings similar ones to mind", () => {
   expect(() => findTask("bracket")).toThrow(/bracket_(brace|counting) or bracket_(brace|counting)\?/);
   expect(() => findTask("nonsense")).toThrow(SparseLensError);
   expect(() => findTask("nonsense")).toThrow(/single_double_quote, .*while_return_true/);
+});
+
+test("the documentation has an example of each", () => {
+  const text = readFileSync(new URL("../../docs/tasks.md", import.meta.url), "utf8");
+  for (const { name } of tasks) expect(text).toMatch(new RegExp(`^\\| \`${name}\`( ¹)? \\| .*«.*»`, "m"));
 });
 
 const variants = tasks.flatMap((task) =>

@@ -2,7 +2,7 @@ import { generatedTask } from "../generated-task.js";
 
 export const bracketBrace = generatedTask({
   name: "bracket_brace",
-  description: ": after the first key of a dict, a comma after the first element of a list",
+  description: "a colon after the first key of a dict, a comma after the first element of a list",
   draw(sketch) {
     const place = sketch.begin();
     const { random, words } = sketch;

@@ -2,7 +2,7 @@ import { generatedTask } from "../generated-task.js";
 
 export const bracketCounting = generatedTask({
   name: "bracket_counting",
-  description: "close a flat list with ], a nested one with ]]",
+  description: "close a flat list with `]`, a nested one with `]]`",
   draw(sketch) {
     const place = sketch.begin();
     const { random, words } = sketch;

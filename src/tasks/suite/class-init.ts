@@ -2,7 +2,7 @@ import { generatedTask } from "../generated-task.js";
 
 export const classInit = generatedTask({
   name: "class_init",
-  description: "copy the name in self.x = x",
+  description: "copy the name in `self.x = x`",
   draw(sketch) {
     const { random, words } = sketch;
     sketch.choose<() => void>({

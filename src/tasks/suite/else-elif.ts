@@ -3,7 +3,7 @@ import { generatedTask } from "../generated-task.js";
 /** The keyword is the last token, and all that the answer depends on. */
 export const elseElif = generatedTask({
   name: "else_elif",
-  description: ": after else, a condition after elif",
+  description: "a colon after `else`, a condition after `elif`",
   endsAlike: false,
   draw(sketch) {
     const place = sketch.begin({ most: 2 });

@@ -2,7 +2,7 @@ import { generatedTask } from "../generated-task.js";
 
 export const enumerateRange = generatedTask({
   name: "enumerate_range",
-  description: "enumerate after two loop variables, range after one",
+  description: "`enumerate` after two loop variables, `range` after one",
   draw(sketch) {
     sketch.begin();
     const { random, words } = sketch;

@@ -2,7 +2,7 @@ import { generatedTask } from "../generated-task.js";
 
 export const finalKwarg = generatedTask({
   name: "final_kwarg",
-  description: "=None for the last parameter if the one before has a default, else ): and a new line",
+  description: "`=None` after the last parameter if the one before it has a default, else `):`",
   draw(sketch) {
     const { random, words } = sketch;
     sketch.choose<() => void>({

@@ -2,7 +2,7 @@ import { generatedTask } from "../generated-task.js";
 
 export const forWhile = generatedTask({
   name: "for_while",
-  description: "in after for x, : after while x",
+  description: "`in` after `for x`, a colon after `while x`",
   draw(sketch) {
     sketch.begin({ most: 2 });
     sketch.deepen();

@@ -2,7 +2,7 @@ import { generatedTask } from "../generated-task.js";
 
 export const fstringBrace = generatedTask({
   name: "fstring_brace",
-  description: "a variable in braces follows if the string is an f-string; else the string ends",
+  description: "a variable in braces in an f-string, the end of the string in any other",
   draw(sketch) {
     const place = sketch.begin();
     const { random, words } = sketch;

@@ -2,7 +2,7 @@ import { generatedTask } from "../generated-task.js";
 
 export const ifEquals = generatedTask({
   name: "if_equals",
-  description: "== in a condition, = in an assignment",
+  description: "`==` in a condition, `=` in an assignment",
   draw(sketch) {
     const place = sketch.begin({ most: 2 });
     sketch.deepen();

@@ -3,7 +3,7 @@ import { generatedTask } from "../generated-task.js";
 /** The prompts differ in nothing but whether a new line begins before the `if`. */
 export const ifTernary = generatedTask({
   name: "if_ternary",
-  description: "else after the condition of a ternary if, : after that of a statement",
+  description: "`else` after the condition of a ternary `if`, a colon after that of a statement",
   draw(sketch) {
     const place = sketch.begin();
     const { random, words, indent } = sketch;

@@ -2,7 +2,7 @@ import { generatedTask } from "../generated-task.js";
 
 export const indentFor = generatedTask({
   name: "indent_for",
-  description: "indent by one step more than the for line",
+  description: "indent by one step more than the `for` line",
   draw(sketch) {
     sketch.begin({ places: ["script", "function"], most: 2 });
     const { random } = sketch;

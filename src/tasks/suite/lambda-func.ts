@@ -2,7 +2,7 @@ import { generatedTask } from "../generated-task.js";
 
 export const lambdaFunc = generatedTask({
   name: "lambda_func",
-  description: ": after lambda x, ( after def f",
+  description: "a colon after `lambda x`, a parenthesis after `def f`",
   draw(sketch) {
     const place = sketch.begin({ places: ["script", "function"] });
     const { random, words } = sketch;

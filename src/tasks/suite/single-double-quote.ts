@@ -2,7 +2,7 @@ import { generatedTask } from "../generated-task.js";
 
 export const singleDoubleQuote = generatedTask({
   name: "single_double_quote",
-  description: "close a string with the quote that opened it: ') or \")",
+  description: "close a string with the quote that opened it: `')` or `\")`",
   draw(sketch) {
     sketch.begin();
     const { random, words } = sketch;

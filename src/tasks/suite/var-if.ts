@@ -2,7 +2,7 @@ import { generatedTask } from "../generated-task.js";
 
 export const varIf = generatedTask({
   name: "var_if",
-  description: ": after if x == True, a new line after x = True",
+  description: "a colon after `if x == True`, a new line after `x = True`",
   draw(sketch) {
     const place = sketch.begin();
     const { random, words, indent } = sketch;

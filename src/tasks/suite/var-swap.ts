@@ -2,7 +2,7 @@ import { generatedTask } from "../generated-task.js";
 
 export const varSwap = generatedTask({
   name: "var_swap",
-  description: "finish x, y = y, x",
+  description: "finish `x, y = y, x`",
   draw(sketch) {
     sketch.begin({ most: 2 });
     const { random, words } = sketch;

@@ -2,7 +2,7 @@ import { generatedTask } from "../generated-task.js";
 
 export const whileReturnTrue = generatedTask({
   name: "while_return_true",
-  description: ": after while True, a new line after return True",
+  description: "a colon after `while True`, a new line after `return True`",
   draw(sketch) {
     sketch.begin({ places: ["function", "method"], most: 2 });
     const { indent: body } = sketch;

@@ -6,7 +6,7 @@ import { generatedTask } from "../generated-task.js";
  */
 export const withAs = generatedTask({
   name: "with_as",
-  description: "as after with open(…), a new line after f = open(…)",
+  description: "`as` after `with open(…)`, a new line after `f = open(…)`",
   draw(sketch) {
     sketch.begin();
     const { random, words } = sketch;

@@ -2,7 +2,7 @@ import { generatedTask } from "../generated-task.js";
 
 export const withOpen = generatedTask({
   name: "with_open",
-  description: "the mode, 'r' or 'w', from the name of the file",
+  description: "the mode, `r` or `w`, from the name of the file",
   draw(sketch) {
     sketch.begin();
     const { random, words } = sketch;
