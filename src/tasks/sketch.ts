@@ -120,7 +120,8 @@ export class Sketch {
     if (place === "script") this.#openScript();
     else if (place === "function") this.#openFunction();
     else this.#openMethod();
-    this.statements(this.integer(0, place === "method" ? Math.min(most, 2) : most));
+    const [least, limit] = { script: [1, 3], function: [0, 3], method: [0, 2] }[place];
+    this.statements(this.integer(least, Math.max(least, Math.min(most, limit))));
     return place;
   }
 

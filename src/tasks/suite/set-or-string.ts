@@ -4,7 +4,7 @@ import type { Pair } from "../task.js";
 
 export const setOrString = generatedTask({
   name: "set_or_string",
-  description: 'many lines after x = set() or x = "", continue x with .add or +=',
+  description: 'many lines after `x = set()` or `x = ""`, continue `x` with `.add` or `+=`',
   draw: (sketch) => draw(sketch, sketch.random.choice(sketch.words.accumulators)),
 });
 
