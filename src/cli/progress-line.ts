@@ -11,12 +11,14 @@ export class ProgressLine {
     this.#enabled = enabled && process.stderr.isTTY === true;
   }
 
-  show(text: string): void {
+  /** @param text The line, or what makes it: that is called only when it is shown. */
+  show(text: string | (() => string)): void {
     const now = performance.now();
     if (!this.#enabled || now < this.#next) return;
     this.#next = now + 100;
     this.#shown = true;
-    process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns || 80) - 1)}`);
+    const line = typeof text === "string" ? text : text();
+    process.stderr.write(`\r\x1b[K${line.slice(0, (process.stderr.columns || 80) - 1)}`);
   }
 
   bytes(action: string, file: string, loaded: number, total: number): void {

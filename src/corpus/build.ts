@@ -7,7 +7,14 @@ import { END_OF_TEXT } from "../tokenizer/tinypython.js";
 import type { Tokenizer } from "../tokenizer/tokenizer.js";
 import { checkVocabularySize, learnTokenizer } from "../tokenizer/train.js";
 import { WordCounts } from "../tokenizer/word-counts.js";
-import type { ReadOptions, SkipReason } from "./documents.js";
+import {
+  noDocuments,
+  noneSkipped,
+  READ_DEFAULTS,
+  type ReadOptions,
+  SKIP_REASONS,
+  selectDocuments,
+} from "./documents.js";
 import { fingerprint, uniform } from "./fingerprint.js";
 import {
   type CorpusManifest,
@@ -47,13 +54,6 @@ export type CorpusProgress =
   /** Documents. */
   | { readonly phase: "encode"; readonly done: number; readonly total: number };
 
-export const READ_DEFAULTS: ReadOptions = {
-  field: "text",
-  extensions: [".py"],
-  maximumBytes: 1_000_000,
-  skipBroken: false,
-  seed: 0,
-};
 export const VALIDATION_DEFAULT = 0.01;
 export const SAMPLE_DEFAULT = 100_000_000;
 
@@ -140,32 +140,18 @@ class CorpusWriter {
   /** Reads all sources into the spool. */
   private async gather(sources: readonly Source[], spool: DocumentSpool): Promise<Gathered> {
     const { onProgress, signal } = this.options;
-    const { seed, maximumBytes } = this.reading;
-    const encoder = new TextEncoder();
+    const { seed } = this.reading;
     // 72 bits of each fingerprint: short enough to be stored without the rest.
     const seen = new Set<string>();
     const splits = { train: { documents: 0, bytes: 0 }, validation: { documents: 0, bytes: 0 } };
     const sourceCounts: SourceCounts[] = [];
     for (const { name, files, read } of sources) {
-      const skipped: Record<SkipReason, number> = { empty: 0, notUtf8: 0, tooLong: 0, broken: 0 };
+      const skipped = noneSkipped();
       const counts = { source: name, files, documents: 0, bytes: 0, duplicates: 0, skipped };
       sourceCounts.push(counts);
-      for await (const item of read()) {
+      for await (const { text, bytes } of selectDocuments(read(), this.reading, skipped)) {
         await this.turns.pause(signal);
-        if ("skipped" in item) {
-          skipped[item.skipped]++;
-          continue;
-        }
-        if (item.text.trim() === "") {
-          skipped.empty++;
-          continue;
-        }
-        const bytes = encoder.encode(item.text);
-        if (bytes.length > maximumBytes) {
-          skipped.tooLong++;
-          continue;
-        }
-        const print = fingerprint(item.text);
+        const print = fingerprint(text);
         const known = seen.size;
         if (seen.add(print.slice(0, 12)).size === known) {
           counts.duplicates++;
@@ -284,14 +270,9 @@ function requireText({ sources, splits }: Gathered): void {
       "All documents fell into the validation split: there is nothing to train on. Give more documents, or a smaller validation share.",
     );
   }
-  const sum = (reason: SkipReason) => sources.reduce((total, { skipped }) => total + skipped[reason], 0);
-  const reasons = [
-    `${sum("empty")} empty`,
-    `${sum("notUtf8")} not UTF-8`,
-    `${sum("tooLong")} too long`,
-    `${sum("broken")} broken`,
-  ].filter((reason) => !reason.startsWith("0 "));
-  throw new SparseLensError(
-    `The sources hold no documents${reasons.length > 0 ? `: those found were left out (${reasons.join(", ")})` : ""}.`,
-  );
+  const skipped = noneSkipped();
+  for (const source of sources) {
+    for (const reason of SKIP_REASONS) skipped[reason] += source.skipped[reason];
+  }
+  throw noDocuments(skipped);
 }

@@ -1,3 +1,5 @@
+import { ownCopy } from "./utf8.js";
+
 /**
  * Remembers recent results by text, in bounded memory: when the younger of two generations is full, the older one is
  * forgotten. What is used again moves to the younger.
@@ -29,6 +31,6 @@ export class PieceCache<Value> {
       this.old = this.young;
       this.young = new Map();
     }
-    this.young.set(text, value);
+    this.young.set(ownCopy(text), value);
   }
 }

@@ -71,3 +71,11 @@ export function utf8Positions(text: string): Uint32Array {
 export function toWellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** The same well-formed text in memory of its own: engines make a substring a view that keeps the whole text alive. */
+export function ownCopy(text: string): string {
+  return decoder.decode(encoder.encode(text));
+}

@@ -1,6 +1,6 @@
 import { translateRegularExpression } from "./regular-expression.js";
 import { TINYPYTHON_PATTERN } from "./tinypython.js";
-import { toWellFormed } from "./utf8.js";
+import { ownCopy, toWellFormed } from "./utf8.js";
 
 /** How often each piece ("word") that {@link TINYPYTHON_PATTERN} cuts text into occurs. */
 export class WordCounts {
@@ -27,12 +27,4 @@ export class WordCounts {
     this.words.push(word);
     this.counts.push(1);
   }
-}
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-
-/** The same text in memory of its own: engines make a substring a view that keeps the whole document alive. */
-function ownCopy(text: string): string {
-  return decoder.decode(encoder.encode(text));
 }
