@@ -1,0 +1,187 @@
+import { code } from "./code.js";
+import type { Definition, Draft } from "./draft.js";
+import { printNotice, printValue } from "./printing.js";
+import { factor, number, word } from "./values.js";
+import { accumulators, exceptions, flags, namePairs, numberNouns, textNouns } from "./words.js";
+
+/** What a handler does with an exception. */
+function handler(draft: Draft, fallback: string): string {
+  return draft.either(
+    () => `return ${fallback}`,
+    () => `${printNotice(draft)}\nreturn ${fallback}`,
+  );
+}
+
+function division(draft: Draft): Definition {
+  const scope = draft.scope();
+  const [a, b] = scope.pair(namePairs);
+  const result = scope.name(accumulators);
+  const name = draft.define(draft.pick(["divide", "safe_divide", "ratio", "share", "split_evenly"]));
+  return {
+    code: draft.either(
+      () => code`
+        def ${name}(${draft.parameter(a, "int")}, ${draft.parameter(b, "int")}):
+            ${draft.docstring("Divide two numbers.")}
+            try:
+                return ${a} / ${b}
+            except ZeroDivisionError:
+                ${handler(draft, draft.pick(["None", "0"]))}
+      `,
+      () => code`
+        def ${name}(${draft.parameter(a, "int")}, ${draft.parameter(b, "int")}):
+            ${draft.docstring("Divide two numbers.")}
+            if ${b} == 0:
+                raise ${draft.pick(["ValueError", "ZeroDivisionError"])}(${draft.string(draft.pick(["division by zero", "cannot divide by zero"]))})
+            return ${a} / ${b}
+      `,
+      () => code`
+        def ${name}(${draft.parameter(a, "int")}, ${draft.parameter(b, "int")}):
+            try:
+                ${result} = ${a} / ${b}
+            except ZeroDivisionError:
+                ${result} = ${draft.pick(["0", "None"])}
+            ${draft.maybe(0.4, () => `finally:\n    ${printNotice(draft)}`)}
+            return ${result}
+      `,
+    ),
+    call: { name, parameters: ["int", "int"], returns: "int", result },
+  };
+}
+
+function parsing(draft: Draft): Definition {
+  const scope = draft.scope();
+  const text = scope.name([...textNouns.map((noun) => noun.one), "text", "value"]);
+  const result = scope.name(accumulators);
+  const error = scope.name(["error", "e", "err", "exc"]);
+  const name = draft.define(
+    draft.pick(["to_int", "parse_number", "safe_int", "convert", `parse_${text}`, "read_int"]),
+  );
+  return {
+    code: draft.either(
+      () => code`
+        def ${name}(${draft.parameter(text, "str")}):
+            ${draft.docstring("Turn a text into a number.")}
+            try:
+                return int(${text})
+            except ${draft.pick(["ValueError", "ValueError", "(ValueError, TypeError)"])}:
+                ${handler(draft, draft.pick(["None", "0", "-1"]))}
+      `,
+      () => code`
+        def ${name}(${draft.parameter(text, "str")}):
+            try:
+                ${result} = int(${text})
+            except ValueError as ${error}:
+                ${draft.either(
+                  () => `print(${error})`,
+                  () => printValue(draft, "error", error),
+                )}
+                return None
+            ${draft.maybe(0.4, () => `else:\n    ${printNotice(draft)}`)}
+            return ${result}
+      `,
+      () => code`
+        def ${name}(${draft.parameter(text, "str")}):
+            if not ${text}.isdigit():
+                raise ValueError(${draft.string(draft.pick(["not a number", "invalid number", "digits only"]))})
+            return int(${text})
+      `,
+    ),
+    call: { name, parameters: ["str"], returns: "int", result },
+  };
+}
+
+function lookup(draft: Draft): Definition {
+  const scope = draft.scope();
+  const data = scope.name(["data", "table", "items", "records", "settings", "config", "values", "stock"]);
+  const key = scope.name(["key", "name", "index", "option", "field", "item"]);
+  const kind = draft.pick(["KeyError", "KeyError", "IndexError", "TypeError"]);
+  const name = draft.define(draft.pick([`get_${key}`, "lookup", "fetch", "safe_get", `find_${key}`]));
+  return {
+    code: draft.chance(0.6)
+      ? code`
+          def ${name}(${data}, ${key}):
+              try:
+                  return ${data}[${key}]
+              except ${kind}:
+                  ${handler(draft, draft.pick(["None", "False", "0"]))}
+        `
+      : code`
+          def ${name}(${data}, ${key}):
+              if ${key} not in ${data}:
+                  raise KeyError(${draft.pick([key, draft.string(`unknown ${key}`)])})
+              return ${data}[${key}]
+        `,
+    usage: `print(${name}({${word(draft)}: ${number(draft)}}, ${word(draft)}))`,
+  };
+}
+
+function validation(draft: Draft): Definition {
+  const scope = draft.scope();
+  const value = scope.name(numberNouns.map((noun) => noun.one));
+  const limit = draft.pick([10, 18, 50, 100, 120]);
+  const name = draft.define(`${draft.pick(["check", "validate", "set", "verify"])}_${value}`);
+  const ok = scope.name(flags);
+  return {
+    code: draft.chance(0.6)
+      ? code`
+          def ${name}(${draft.parameter(value, "int")}):
+              ${draft.docstring(`Make sure that the ${value} is possible.`)}
+              if ${value} < 0:
+                  raise ValueError(${draft.string(`${value} must not be negative`)})
+              if ${value} > ${limit}:
+                  raise ValueError(${draft.string(`${value} is too large`)})
+              return ${draft.pick(["True", value])}
+        `
+      : code`
+          def ${name}(${draft.parameter(value, "int")}):
+              ${ok} = True
+              if ${value} < 0:
+                  ${ok} = False
+              elif ${value} > ${limit}:
+                  ${ok} = False
+              ${draft.maybe(0.5, () => `if ${ok} == False:\n    ${printNotice(draft)}`)}
+              return ${ok}
+        `,
+    usage: draft.either(
+      () => `${name}(${factor(draft)})`,
+      () => code`
+        try:
+            ${name}(${draft.pick([`-${factor(draft)}`, factor(draft)])})
+        except ValueError as error:
+            print(error)
+      `,
+    ),
+  };
+}
+
+function ownException(draft: Draft): Definition {
+  const base = draft.pick(exceptions.filter((name) => name !== "FileNotFoundError"));
+  const exception = draft.define(
+    draft.pick(["InvalidInput", "NotEnough", "EmptyError", "TooLarge", "AccessDenied", "UnknownItem"]),
+  );
+  const scope = draft.scope();
+  const value = scope.name(numberNouns.map((noun) => noun.one));
+  const name = draft.define(draft.pick(["process", "check", "handle", "run_check", "use"]));
+  return {
+    code: code`
+      class ${exception}(${base}):
+          pass
+
+
+      def ${name}(${value}):
+          if ${value} ${draft.pick(["<", ">", "=="])} ${number(draft)}:
+              raise ${exception}(${draft.string(draft.pick(["not allowed", "try again", "invalid value", "too much"]))})
+          ${draft.maybe(0.5, () => printValue(draft, value, value))}
+          return ${value}
+    `,
+    usage: code`
+      try:
+          ${name}(${number(draft)})
+      except ${exception}:
+          ${printNotice(draft)}
+      ${draft.maybe(0.3, () => `finally:\n    ${printNotice(draft)}`)}
+    `,
+  };
+}
+
+export const errorFamilies = [division, parsing, lookup, validation, ownException] as const;

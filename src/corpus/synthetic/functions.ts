@@ -1,0 +1,422 @@
+import { code, lines } from "./code.js";
+import { flagTest, numberTest, test, textTest } from "./conditions.js";
+import { type Definition, type Draft, spoken } from "./draft.js";
+import { printBetween, printValue } from "./printing.js";
+import type { Scope } from "./scope.js";
+import { factor, number, numberList, person, text, word, wordList } from "./values.js";
+import {
+  accumulators,
+  counters,
+  flags,
+  functionNames,
+  functionVerbs,
+  namePairs,
+  numberAttributes,
+  numberNouns,
+  recordNouns,
+  shortNames,
+  textAttributes,
+  textNouns,
+} from "./words.js";
+
+const anyField = [
+  ...textAttributes,
+  ...numberAttributes,
+  ...textNouns.map((noun) => noun.one),
+  ...numberNouns.map((noun) => noun.one),
+];
+
+/** A function of several parameters, of which the last may be left out. */
+function optionalArguments(draft: Draft): Definition {
+  const scope = draft.scope();
+  const count = draft.pick([2, 3, 3, 4, 4, 5]);
+  const fields = scope.names(draft.chance(0.85) ? anyField : shortNames, count);
+  const required = draft.chance(0.4) ? count : draft.between(0, count - 1);
+  const parameters = fields.map((field, index) => (index < required ? field : `${field}=None`));
+  const optional = fields.slice(required);
+  const noun = draft.pick(recordNouns);
+  const name = draft.define(
+    draft.either(
+      () =>
+        `${draft.pick(["create", "make", "build", "describe", "update", "register", "add", "show"])}_${noun.one}`,
+      () => draft.pick(functionNames),
+      () => `${draft.pick(functionVerbs)}_${noun.one}`,
+    ),
+  );
+  const result = scope.name(accumulators);
+  const fallback = optional
+    .filter(() => draft.chance(0.5))
+    .map(
+      (field) => `if ${field} is None:\n    ${field} = ${draft.chance(0.5) ? number(draft) : word(draft)}`,
+    );
+  const body = draft.either(
+    () => code`
+      ${fallback.join("\n")}
+      return {${fields.map((field) => `${draft.string(field)}: ${field}`).join(", ")}}
+    `,
+    () => code`
+      ${result} = [${fields.slice(0, Math.max(required, 1)).join(", ")}]
+      ${optional
+        .slice(required === 0 ? 1 : 0)
+        .map((field) => `if ${field} is not None:\n    ${result}.append(${field})`)
+        .join("\n")}
+      return ${result}
+    `,
+    () => code`
+      ${fallback.join("\n")}
+      ${fields.map((field) => `print(${draft.string(spoken(field))}, ${field})`).join("\n")}
+    `,
+    () => code`
+      ${fallback.join("\n")}
+      print(${fields.join(", ")})
+      return ${fields[0]!}
+    `,
+  );
+  const passed = fields.slice(0, draft.between(Math.min(required, count), count));
+  const args = passed.map((field, index) =>
+    index < required
+      ? `${draft.chance(0.5) ? number(draft) : word(draft)}`
+      : `${field}=${draft.chance(0.5) ? number(draft) : word(draft)}`,
+  );
+  return {
+    code: code`
+      def ${name}(${parameters.join(", ")}):
+          ${draft.docstring(`Take ${fields.slice(0, 2).map(spoken).join(" and ")} and more.`)}
+          ${body}
+    `,
+    usage: draft.chance(0.5) ? `print(${name}(${args.join(", ")}))` : `${name}(${args.join(", ")})`,
+  };
+}
+
+/** Defaults that are values. */
+function defaults(draft: Draft): Definition {
+  const scope = draft.scope();
+  const who = scope.name(["name", "person", "user", "guest", "friend", "player"]);
+  const times = scope.name(["times", "count", "n", "repeat", "amount"]);
+  const greeting = scope.name(["greeting", "message", "prefix", "word", "start"]);
+  const name = draft.define(draft.pick(["greet", "welcome", "hello", "say_hello", "say"]));
+  const said = draft.pick(["Hello", "Hi", "Welcome", "Good morning", "Bye"]);
+  return {
+    code: draft.either(
+      () => code`
+        def ${name}(${who}, ${greeting}=${draft.string(said)}):
+            print(f${draft.string(`{${greeting}}, {${who}}!`)})
+      `,
+      () => code`
+        def ${name}(${who}, ${times}=${draft.pick([1, 2, 3])}):
+            for i in range(${times}):
+                ${printBetween(draft, said, who, "", true)}
+      `,
+      () => code`
+        def ${name}(${draft.parameter(who, "str")}):
+            ${printBetween(draft, said, who, "", true)}
+      `,
+    ),
+    usage: `${name}(${person(draft)})`,
+  };
+}
+
+/** Functions that take or make functions. */
+function higherOrder(draft: Draft): Definition {
+  const scope = draft.scope();
+  const f = scope.name(["f", "func", "function", "action", "g", "operation", "callback", "rule"]);
+  const noun = scope.noun("number");
+  const n = scope.name(["n", "k", "amount", "factor", "step", "offset", "times"]);
+  const result = scope.name(accumulators);
+  const variable = draft.pick([noun.one, "x", "n", "value", "item"]);
+  const lambda = `lambda ${variable}: ${variable} ${draft.pick(["*", "+", "-", "**"])} ${draft.between(2, 5)}`;
+  return draft.pick([
+    (): Definition => {
+      const name = draft.define(
+        draft.pick(["apply", "apply_all", "transform", "map_values", `map_${noun.many}`]),
+      );
+      return {
+        code: draft.chance(0.5)
+          ? code`
+              def ${name}(${f}, ${noun.many}):
+                  ${draft.docstring("Call a function on every element.")}
+                  ${result} = []
+                  for ${noun.one} in ${noun.many}:
+                      ${result}.append(${f}(${noun.one}))
+                  return ${result}
+            `
+          : code`
+              def ${name}(${f}, ${noun.many}):
+                  return [${f}(${noun.one}) for ${noun.one} in ${noun.many}]
+            `,
+        usage: `print(${name}(${lambda}, ${numberList(draft)}))`,
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["make_adder", "make_multiplier", "adder", "multiplier"]));
+      const sign = name.includes("adder") ? "+" : "*";
+      const made = draft.pick(["add", "change", "inner", "step", "helper"]) + (sign === "+" ? "_on" : "_by");
+      return {
+        code: draft.chance(0.5)
+          ? code`
+              def ${name}(${n}):
+                  return lambda ${variable}: ${variable} ${sign} ${n}
+            `
+          : code`
+              def ${name}(${n}):
+                  def ${made}(${variable}):
+                      return ${variable} ${sign} ${n}
+                  return ${made}
+            `,
+        usage: `${made}_two = ${name}(2)\nprint(${made}_two(${number(draft)}))`,
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["repeat", "call_twice", "run_times", "do_times"]));
+      return {
+        code: code`
+          def ${name}(${f}, ${n}):
+              for i in range(${n}):
+                  ${f}(${draft.pick(["i", "i", n])})
+        `,
+        usage: `${name}(print, ${draft.between(2, 5)})`,
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["compose", "combine", "chain_calls", "pipe"]));
+      return {
+        code: code`
+          def ${name}(${f}, second_function):
+              return lambda ${variable}: second_function(${f}(${variable}))
+        `,
+        usage: `print(${name}(${lambda}, ${lambda})(${number(draft)}))`,
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["count_if", "count_matching", "how_many"]));
+      const count = scope.name(counters);
+      return {
+        code: code`
+          def ${name}(${noun.many}, ${f}):
+              ${count} = 0
+              for ${noun.one} in ${noun.many}:
+                  if ${f}(${noun.one}):
+                      ${count} += 1
+              return ${count}
+        `,
+        usage: `print(${name}(${numberList(draft)}, lambda ${variable}: ${numberTest(draft, variable)}))`,
+      };
+    },
+  ])();
+}
+
+/** A choice in one expression. */
+function choice(draft: Draft): Definition {
+  const scope = draft.scope();
+  const element = draft.chance(0.6) ? "int" : "str";
+  const value = scope.name(
+    element === "int"
+      ? [...numberNouns.map((noun) => noun.one), ...shortNames]
+      : textNouns.map((noun) => noun.one),
+  );
+  const result = scope.name(accumulators);
+  const name = draft.define(
+    draft.either(
+      () => `${draft.pick(["choose", "describe", "check", "label", "classify", "adjust", "pick"])}_${value}`,
+      () => draft.pick(functionNames),
+    ),
+  );
+  const condition = test(draft, value, element);
+  const [yes, no] = draft.pick<() => readonly [string, string]>([
+    () => [word(draft), word(draft)],
+    () => [String(number(draft)), String(number(draft))],
+    () => [value, draft.pick(["None", "0", draft.string("none")])],
+    () => (element === "int" ? [`${value} * 2`, value] : [`${value}.upper()`, value]),
+  ])();
+  return {
+    code: draft.either(
+      () => code`
+        def ${name}(${draft.parameter(value, element)}):
+            ${result} = ${yes} if ${condition} else ${no}
+            ${draft.maybe(0.3, () => `print(${result})`)}
+            return ${result}
+      `,
+      () => code`
+        def ${name}(${draft.parameter(value, element)}):
+            return ${yes} if ${condition} else ${no}
+      `,
+      () => code`
+        def ${name}(${draft.parameter(value, element)}):
+            if ${condition}:
+                ${result} = ${yes}
+            else:
+                ${result} = ${no}
+            return ${result}
+      `,
+      () => code`
+        def ${name}(${draft.parameter(value, element)}):
+            ${result} = ${yes} if ${condition} else ${no}
+            if ${test(draft, value, element)}:
+                print(${value})
+            return ${result}
+      `,
+    ),
+    call: { name, parameters: [element], returns: "none", result },
+  };
+}
+
+/** Exchanges two values. */
+function swapping(draft: Draft): Definition {
+  const scope = draft.scope();
+  const [a, b] = draft.chance(0.5) ? scope.pair(namePairs) : (scope.names(swappable, 2) as [string, string]);
+  const swap = `${a}, ${b} = ${b}, ${a}`;
+  const name = draft.define(
+    draft.pick([
+      "swap",
+      "order",
+      "sort_pair",
+      "exchange",
+      "arrange",
+      "flip",
+      "in_order",
+      "switch",
+      "range_between",
+    ]),
+  );
+  return {
+    code: draft.either(
+      () => code`
+        def ${name}(${a}, ${b}):
+            ${draft.docstring("Exchange two values.")}
+            ${swap}
+            return ${a}, ${b}
+      `,
+      () => code`
+        def ${name}(${a}, ${b}):
+            ${draft.docstring("Put two values in order.")}
+            if ${a} > ${b}:
+                ${swap}
+            return ${draft.pick([`${a}, ${b}`, `[${a}, ${b}]`, `(${a}, ${b})`, `${b} - ${a}`])}
+      `,
+      () => code`
+        def ${name}(${a}, ${b}):
+            ${draft.chance(0.5) ? `print(${a}, ${b})` : `print(${draft.string("before")}, ${a}, ${b})`}
+            ${swap}
+            ${draft.chance(0.5) ? `print(${a}, ${b})` : `print(${draft.string("after")}, ${a}, ${b})`}
+            ${draft.maybe(0.4, () => `return ${a}, ${b}`)}
+      `,
+      () => code`
+        def ${name}(${a}, ${b}):
+            while ${a} > ${b}:
+                ${swap}
+                ${a} += 1
+            return ${a}
+      `,
+    ),
+    usage: `print(${name}(${number(draft)}, ${factor(draft)}))`,
+  };
+}
+
+const swappable = [
+  ...shortNames,
+  ...accumulators,
+  ...textNouns.map((noun) => noun.one),
+  ...numberNouns.map((noun) => noun.one),
+];
+
+/** Statements that give values to names and exchange them. */
+export function swapStatements(draft: Draft, scope: Scope): string {
+  const [a, b] = draft.chance(0.5) ? scope.pair(namePairs) : (scope.names(swappable, 2) as [string, string]);
+  const numbers = draft.chance(0.7);
+  const value = (): string => (numbers ? String(number(draft)) : word(draft));
+  const show = (): string => (draft.chance(0.5) ? `print(${a}, ${b})` : printValue(draft, a, a, !numbers));
+  const begin = draft.chance(0.6)
+    ? `${a} = ${value()}\n${b} = ${value()}`
+    : `${a}, ${b} = ${value()}, ${value()}`;
+  return draft.either(
+    () => lines(begin, draft.maybe(0.6, show), `${a}, ${b} = ${b}, ${a}`, show()),
+    () => lines(begin, `if ${a} > ${b}:\n    ${a}, ${b} = ${b}, ${a}`, show()),
+    () => lines(begin, `${b}, ${a} = ${a}, ${b}`, draft.maybe(0.5, show), `print(${draft.pick([a, b])})`),
+    () =>
+      lines(
+        `for ${a}, ${b} in [(${value()}, ${value()}), (${value()}, ${value()})]:`,
+        `    ${a}, ${b} = ${b}, ${a}`,
+        `    print(${a}, ${b})`,
+      ),
+  );
+}
+
+/** Statements with lambdas and small functions that programs pass around. */
+export function lambdaStatements(draft: Draft, scope: Scope): string {
+  const noun = scope.noun("number");
+  const texts = scope.noun("text");
+  const name = scope.name([...functionNames, "key_of", "measure"]);
+  const x = draft.pick([noun.one, noun.one, ...draft.sample(shortNames, 2)]);
+  const y = draft.pick([texts.one, texts.one, "s", "w"]);
+  const result = scope.name(accumulators);
+  return draft.either(
+    () =>
+      `${name} = lambda ${x}: ${x} ${draft.pick(["*", "+", "-"])} ${factor(draft)}\nprint(${name}(${number(draft)}))`,
+    () =>
+      `${texts.many} = ${wordList(draft)}\n${texts.many}.sort(key=lambda ${y}: ${draft.pick([`len(${y})`, `${y}[-1]`, `${y}.lower()`])})\nprint(${texts.many})`,
+    () =>
+      `${noun.many} = ${numberList(draft)}\n${result} = list(map(lambda ${x}: ${x} ${draft.pick(["* 2", "+ 1", "** 2"])}, ${noun.many}))\nprint(${result})`,
+    () =>
+      `${noun.many} = ${numberList(draft)}\n${result} = list(filter(lambda ${x}: ${numberTest(draft, x)}, ${noun.many}))\nprint(${result})`,
+    () => `${texts.many} = ${wordList(draft)}\nprint(max(${texts.many}, key=lambda ${y}: len(${y})))`,
+    () => {
+      const [a, b] = scope.pair(namePairs);
+      return `${name} = lambda ${a}, ${b}: ${a} ${draft.pick(["+", "*", "-"])} ${b}\nprint(${name}(${number(draft)}, ${number(draft)}))`;
+    },
+    () => {
+      const entry = scope.name(["pair", "entry", "row", "item", "p"]);
+      return `${result} = [(${word(draft)}, ${number(draft)}), (${word(draft)}, ${number(draft)})]\n${result}.sort(key=lambda ${entry}: ${entry}[${draft.pick([0, 1])}])\nprint(${result})`;
+    },
+  );
+}
+
+/** Statements that choose between values in one line, and in several. */
+export function choiceStatements(draft: Draft, scope: Scope): string {
+  const numeric = draft.chance(0.7);
+  const value = scope.name(
+    numeric
+      ? [...numberNouns.map((noun) => noun.one), ...counters, ...shortNames]
+      : textNouns.map((noun) => noun.one),
+  );
+  const result = scope.name([...accumulators, "label", "kind", "status"]);
+  const condition = (): string => (numeric ? numberTest(draft, value) : textTest(draft, value));
+  const start = `${value} = ${numeric ? number(draft) : text(draft)}`;
+  return draft.either(
+    () =>
+      lines(
+        start,
+        `${result} = ${word(draft)} if ${condition()} else ${word(draft)}`,
+        draft.chance(0.5) ? `print(${result})` : printValue(draft, result, result, true),
+      ),
+    () =>
+      lines(
+        start,
+        `${result} = ${number(draft)} if ${condition()} else ${number(draft)}`,
+        `if ${numberTest(draft, result)}:\n    print(${result})`,
+      ),
+    () => lines(start, `print(${word(draft)} if ${condition()} else ${word(draft)})`),
+    () => code`
+      ${start}
+      if ${condition()}:
+          print(${word(draft)})
+      ${draft.maybe(0.5, () => `elif ${condition()}:\n    print(${word(draft)})`)}
+      else:
+          print(${word(draft)})
+    `,
+    () => {
+      const flag = scope.name(flags);
+      return lines(start, `${flag} = ${condition()}`, `if ${flagTest(draft, flag)}:\n    print(${value})`);
+    },
+  );
+}
+
+export const functionFamilies = [
+  optionalArguments,
+  optionalArguments,
+  defaults,
+  higherOrder,
+  choice,
+  choice,
+  swapping,
+  swapping,
+] as const;

@@ -1,0 +1,177 @@
+import type { Random } from "../../random.js";
+import { accumulation, workspace } from "./accumulations.js";
+import { classFamilies } from "./classes.js";
+import { code } from "./code.js";
+import { dictionaryFamilies, lookups } from "./dictionaries.js";
+import { type Call, type Definition, Draft } from "./draft.js";
+import { errorFamilies } from "./errors.js";
+import { fileFamilies, fileStatements } from "./files.js";
+import { choiceStatements, functionFamilies, lambdaStatements, swapStatements } from "./functions.js";
+import { gridFamilies, listsOfLists } from "./grids.js";
+import { libraryFamilies } from "./libraries.js";
+import { listFamilies } from "./lists.js";
+import { flagStatements, loopFamilies, loopStatements } from "./loops.js";
+import { numberFamilies } from "./numbers.js";
+import { printNotice, printValue } from "./printing.js";
+import type { Scope } from "./scope.js";
+import { textFamilies } from "./texts.js";
+import { literal } from "./values.js";
+
+type Family = (draft: Draft) => Definition;
+type Statements = (draft: Draft, scope: Scope) => string;
+
+/** The kinds of definitions, with the weight of each kind. */
+const definitions: readonly (readonly [number, readonly Family[]])[] = [
+  [16, [accumulation]],
+  [9, numberFamilies],
+  [8, textFamilies],
+  [9, listFamilies],
+  [4, gridFamilies],
+  [6, dictionaryFamilies],
+  [13, classFamilies],
+  [9, fileFamilies],
+  [13, loopFamilies],
+  [16, functionFamilies],
+  [5, errorFamilies],
+  [5, libraryFamilies],
+];
+
+/** The kinds of statements outside of functions. */
+const statements: readonly (readonly [number, Statements])[] = [
+  [5, workspace],
+  [4, listsOfLists],
+  [4, lookups],
+  [2.5, fileStatements],
+  [3, flagStatements],
+  [3, loopStatements],
+  [4, swapStatements],
+  [3, lambdaStatements],
+  [4, choiceStatements],
+];
+
+/**
+ * One synthetic Python program, ending in a newline: a module of a few definitions, mostly with statements that use them,
+ * or a script. It depends on the random stream alone.
+ */
+export function generateProgram(random: Random): string {
+  const draft = new Draft(random);
+  const gap = draft.chance(0.75) ? "\n\n\n" : "\n\n";
+  const kind = draft.weighted([
+    [70, "module"],
+    [20, "script"],
+    [10, "both"],
+  ] as const);
+  const sections: string[] = [];
+  const made: Definition[] = [];
+  if (kind !== "script") {
+    const count = kind === "both" ? 1 : draft.pick([1, 1, 2, 2, 2, 3, 3, 4]);
+    for (let index = 0; index < count; index++) made.push(draft.pick(draft.weighted(definitions))(draft));
+    sections.push(...made.map((definition) => definition.code));
+  }
+  const scope = draft.scope();
+  if (kind !== "module") sections.push(script(draft, scope));
+  if (draft.chance(0.7)) sections.push(...use(draft, scope, made));
+  const imports = [...draft.imports].sort();
+  const head = draft.docstring(
+    draft.pick(["Some small helpers.", "A small program.", "Helpers.", "Examples.", "A script."]),
+  );
+  const top = [kind === "module" && draft.chance(0.1) ? head : "", imports.join("\n")]
+    .filter((part) => part !== "")
+    .join("\n\n");
+  return `${[top, sections.join(gap)].filter((part) => part !== "").join(gap)}\n`;
+}
+
+function script(draft: Draft, scope: Scope): string {
+  const count = draft.between(1, 4);
+  const parts = Array.from({ length: count }, () => draft.weighted(statements)(draft, scope));
+  return parts.join(draft.chance(0.7) ? "\n\n" : "\n");
+}
+
+/** Statements that call what the program defines: prints, assertions, a main function. */
+function use(draft: Draft, scope: Scope, made: readonly Definition[]): string[] {
+  const parts: string[] = [];
+  const tests = made.filter((definition) => definition.call?.example);
+  if (tests.length > 0 && draft.chance(0.25)) {
+    parts.push(
+      assertions(
+        draft,
+        tests.map((definition) => definition.call!),
+      ),
+    );
+  } else {
+    for (const definition of made) {
+      if (definition.usage !== undefined) parts.push(definition.usage);
+      else if (definition.call) parts.push(callStatements(draft, scope, definition.call));
+    }
+  }
+  if (parts.length === 0) return [];
+  const body = parts.join(draft.chance(0.3) ? "\n\n" : "\n");
+  if (!draft.chance(0.25)) return [body];
+  const guard = `if __name__ == ${draft.string("__main__")}:`;
+  if (draft.definitions.has("main") || draft.chance(0.4))
+    return [
+      code`
+    ${guard}
+        ${body}
+  `,
+    ];
+  return [
+    code`
+      def main():
+          ${body}
+    `,
+    `${guard}\n    main()`,
+  ];
+}
+
+function assertions(draft: Draft, calls: readonly Call[]): string {
+  const checks = calls.map(({ name, example }) => ({
+    name,
+    text: `assert ${name}(${example![0]}) == ${example![1]}`,
+  }));
+  if (draft.chance(0.5)) return checks.map((check) => check.text).join("\n");
+  return checks
+    .map(
+      (check) => code`
+        def test_${check.name}():
+            ${check.text}
+      `,
+    )
+    .concat(
+      checks.map((check) => `test_${check.name}()`).join("\n"),
+      draft.chance(0.3) ? printNotice(draft) : [],
+    )
+    .join("\n\n");
+}
+
+/** Statements that call a function with literals, or with variables that hold them. */
+function callStatements(draft: Draft, scope: Scope, call: Call): string {
+  const args = call.parameters.map((type) => literal(draft, type)).join(", ");
+  const expression = `${call.name}(${args})`;
+  return draft.either(
+    () => `print(${expression})`,
+    () => {
+      const result = scope.numbered(call.result ?? "result");
+      return `${result} = ${expression}\n${draft.chance(0.5) ? `print(${result})` : printValue(draft, result, result, call.returns === "str")}`;
+    },
+    () => {
+      const type = call.parameters[0];
+      if (call.parameters.length !== 1 || type === undefined) return `print(${expression})`;
+      const name = scope.numbered(
+        draft.pick(
+          {
+            int: ["number", "value", "n", "x"],
+            str: ["text", "word", "sentence", "message"],
+            bool: ["flag", "ok"],
+            ints: ["numbers", "values", "data", "xs"],
+            strs: ["words", "names", "items", "data"],
+            grid: ["grid", "matrix", "rows", "table"],
+            counts: ["counts", "scores", "ages", "table"],
+            none: ["nothing"],
+          }[type],
+        ),
+      );
+      return `${name} = ${args}\nprint(${call.name}(${name}))`;
+    },
+  );
+}

@@ -1,0 +1,578 @@
+import { code } from "./code.js";
+import { numberTest } from "./conditions.js";
+import type { Definition, Draft } from "./draft.js";
+import { printValue } from "./printing.js";
+import { factor } from "./values.js";
+import { accumulators, counters, flags, indexNames, namePairs, shortNames } from "./words.js";
+
+function extreme(draft: Draft): Definition {
+  const scope = draft.scope();
+  const noun = scope.noun("number");
+  const [adjective, sign] = draft.pick([
+    ["largest", ">"],
+    ["highest", ">"],
+    ["biggest", ">"],
+    ["smallest", "<"],
+    ["lowest", "<"],
+  ] as const);
+  const best = scope.name([adjective, "best", "result", "current", "found", "answer"]);
+  const index = scope.name(indexNames);
+  const place = scope.name(["place", "best_index", "position", "where"]);
+  const name = draft.define(`${draft.pick(["find_", "get_", ""])}${adjective}`);
+  return {
+    code: draft.chance(0.6)
+      ? code`
+          def ${name}(${draft.parameter(noun.many, "ints")})${draft.returns("int")}:
+              ${draft.docstring(`Return the ${adjective} ${noun.one}.`)}
+              ${draft.maybe(0.3, () => `if not ${noun.many}:\n    return None`)}
+              ${best} = ${noun.many}[0]
+              for ${noun.one} in ${noun.many}:
+                  if ${noun.one} ${sign} ${best}:
+                      ${best} = ${noun.one}
+              return ${best}
+        `
+      : code`
+          def ${name}(${draft.parameter(noun.many, "ints")}):
+              ${draft.docstring(`Return the place of the ${adjective} ${noun.one}.`)}
+              ${place} = 0
+              for ${index}, ${noun.one} in enumerate(${noun.many}):
+                  if ${noun.one} ${sign} ${noun.many}[${place}]:
+                      ${place} = ${index}
+              return ${place}
+        `,
+    call: { name, parameters: ["ints"], returns: "int", result: best },
+  };
+}
+
+function sumOrAverage(draft: Draft): Definition {
+  const scope = draft.scope();
+  const noun = scope.noun("number");
+  const total = scope.name(["total", "result", "sum_values", "current", "amount", "answer"]);
+  return draft.pick([
+    (): Definition => {
+      const name = draft.define(draft.pick([`sum_${noun.many}`, `total_${noun.many}`, `add_${noun.many}`]));
+      return {
+        code: code`
+          def ${name}(${draft.parameter(noun.many, "ints")})${draft.returns("int")}:
+              ${draft.docstring(`Add up the ${noun.many}.`)}
+              ${total} = 0
+              for ${noun.one} in ${noun.many}:
+                  ${draft.maybe(0.4, () => `if ${numberTest(draft, noun.one)}:\n    continue`)}
+                  ${total} += ${noun.one}
+              return ${total}
+        `,
+        call: { name, parameters: ["ints"], returns: "int", result: total },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["average", "mean", `average_${noun.one}`, "get_average"]));
+      return {
+        code: draft.either(
+          () => code`
+            def ${name}(${draft.parameter(noun.many, "ints")}):
+                ${draft.docstring(`Return the average of the ${noun.many}.`)}
+                ${draft.pick([`if not ${noun.many}:`, `if len(${noun.many}) == 0:`])}
+                    return 0
+                return sum(${noun.many}) / len(${noun.many})
+          `,
+          () => code`
+            def ${name}(${draft.parameter(noun.many, "ints")}):
+                ${draft.docstring(`Return the average of the ${noun.many}.`)}
+                return sum(${noun.many}) / len(${noun.many}) if ${noun.many} else 0
+          `,
+          () => code`
+            def ${name}(${draft.parameter(noun.many, "ints")}):
+                ${total} = 0
+                for ${noun.one} in ${noun.many}:
+                    ${total} += ${noun.one}
+                return ${total} / len(${noun.many})
+          `,
+        ),
+        call: { name, parameters: ["ints"], returns: "int", result: "average_value" },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["sum_of_squares", "square_sum", "sum_squares"]));
+      return {
+        code: code`
+          def ${name}(${draft.parameter(noun.many, "ints")})${draft.returns("int")}:
+              return sum(${noun.one} * ${noun.one} for ${noun.one} in ${noun.many})
+        `,
+        call: { name, parameters: ["ints"], returns: "int", result: total },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["running_total", "running_sums", "cumulative"]));
+      const sums = scope.name(["sums", "output", "result", "history", "steps"]);
+      return {
+        code: code`
+          def ${name}(${draft.parameter(noun.many, "ints")}):
+              ${sums} = []
+              ${total} = 0
+              for ${noun.one} in ${noun.many}:
+                  ${total} += ${noun.one}
+                  ${sums}.append(${total})
+              return ${sums}
+        `,
+        call: { name, parameters: ["ints"], returns: "ints", result: sums },
+      };
+    },
+  ])();
+}
+
+/** Bubble sort, selection sort and insertion sort. */
+function sorting(draft: Draft): Definition {
+  const scope = draft.scope();
+  const { many } = scope.noun("number");
+  const [i, j] = scope.pair([
+    ["i", "j"],
+    ["a", "b"],
+    ["start", "k"],
+    ["row", "col"],
+    ["left", "right"],
+  ]);
+  const n = scope.name(["n", "size", "length", "count"]);
+  const swapped = scope.name(flags);
+  const swap = (a: string, b: string): string =>
+    `${many}[${a}], ${many}[${b}] = ${many}[${b}], ${many}[${a}]`;
+  return draft.pick([
+    (): Definition => {
+      const name = draft.define(draft.pick(["bubble_sort", "sort_numbers", `sort_${many}`]));
+      return {
+        code: code`
+          def ${name}(${draft.parameter(many, "ints")}):
+              ${draft.docstring("Sort a list in place.")}
+              ${n} = len(${many})
+              for ${i} in range(${n}):
+                  for ${j} in range(${n} - 1):
+                      if ${many}[${j}] > ${many}[${j} + 1]:
+                          ${swap(j, `${j} + 1`)}
+              return ${many}
+        `,
+        call: { name, parameters: ["ints"], returns: "ints", result: "ordered" },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["bubble_sort", "sort_list", `sort_${many}`]));
+      return {
+        code: code`
+          def ${name}(${draft.parameter(many, "ints")}):
+              ${swapped} = True
+              while ${draft.pick([swapped, swapped, `${swapped} == True`])}:
+                  ${swapped} = False
+                  for ${i} in range(len(${many}) - 1):
+                      if ${many}[${i}] > ${many}[${i} + 1]:
+                          ${swap(i, `${i} + 1`)}
+                          ${swapped} = True
+              return ${many}
+        `,
+        call: { name, parameters: ["ints"], returns: "ints", result: "ordered" },
+      };
+    },
+    (): Definition => {
+      const name = draft.define("selection_sort");
+      const smallest = scope.name(["smallest", "lowest", "best", "min_index"]);
+      return {
+        code: code`
+          def ${name}(${draft.parameter(many, "ints")}):
+              ${draft.docstring("Sort a list by choosing the smallest element again and again.")}
+              for ${i} in range(len(${many})):
+                  ${smallest} = ${i}
+                  for ${j} in range(${i} + 1, len(${many})):
+                      if ${many}[${j}] < ${many}[${smallest}]:
+                          ${smallest} = ${j}
+                  ${swap(i, smallest)}
+              return ${many}
+        `,
+        call: { name, parameters: ["ints"], returns: "ints", result: "ordered" },
+      };
+    },
+    (): Definition => {
+      const name = draft.define("insertion_sort");
+      const current = scope.name(["current", "value", "key", "item"]);
+      return {
+        code: code`
+          def ${name}(${draft.parameter(many, "ints")}):
+              for ${i} in range(1, len(${many})):
+                  ${current} = ${many}[${i}]
+                  ${j} = ${i} - 1
+                  while ${j} >= 0 and ${many}[${j}] > ${current}:
+                      ${many}[${j} + 1] = ${many}[${j}]
+                      ${j} -= 1
+                  ${many}[${j} + 1] = ${current}
+              return ${many}
+        `,
+        call: { name, parameters: ["ints"], returns: "ints", result: "ordered" },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["quick_sort", "quicksort"]));
+      const x = scope.name(shortNames);
+      const pivot = scope.name(["pivot", "middle", "center"]);
+      return {
+        code: code`
+          def ${name}(${draft.parameter(many, "ints")}):
+              ${draft.docstring("Sort a list by dividing it.")}
+              if len(${many}) <= 1:
+                  return ${many}
+              ${pivot} = ${many}[0]
+              smaller = [${x} for ${x} in ${many}[1:] if ${x} < ${pivot}]
+              larger = [${x} for ${x} in ${many}[1:] if ${x} >= ${pivot}]
+              return ${name}(smaller) + [${pivot}] + ${name}(larger)
+        `,
+        call: { name, parameters: ["ints"], returns: "ints", result: "ordered" },
+      };
+    },
+  ])();
+}
+
+function search(draft: Draft): Definition {
+  const scope = draft.scope();
+  const noun = scope.noun(draft.chance(0.6) ? "number" : "text");
+  const target = scope.name(["target", "wanted", "goal", "key", "query"]);
+  const index = scope.name(indexNames);
+  const [low, high] = scope.pair([
+    ["low", "high"],
+    ["left", "right"],
+    ["start", "end"],
+    ["lo", "hi"],
+    ["first", "last"],
+  ]);
+  const middle = scope.name(["mid", "middle", "center", "guess"]);
+  return draft.pick([
+    (): Definition => {
+      const name = draft.define("binary_search");
+      return {
+        code: code`
+          def ${name}(${draft.parameter(noun.many, "ints")}, ${draft.parameter(target, "int")})${draft.returns("int")}:
+              ${draft.docstring("Find a value in a sorted list.")}
+              ${draft.either(
+                () => `${low} = 0\n${high} = len(${noun.many}) - 1`,
+                () => `${low}, ${high} = 0, len(${noun.many}) - 1`,
+              )}
+              while ${low} <= ${high}:
+                  ${middle} = (${low} + ${high}) // 2
+                  if ${noun.many}[${middle}] == ${target}:
+                      return ${middle}
+                  elif ${noun.many}[${middle}] < ${target}:
+                      ${low} = ${middle} + 1
+                  else:
+                      ${high} = ${middle} - 1
+              return -1
+        `,
+        call: {
+          name,
+          parameters: ["ints", "int"],
+          returns: "int",
+          result: draft.pick(["index", "position", "found"]),
+        },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(
+        draft.pick(["find", "linear_search", "index_of", `find_${noun.one}`, "locate"]),
+      );
+      return {
+        code: draft.chance(0.6)
+          ? code`
+              def ${name}(${noun.many}, ${target}):
+                  ${draft.docstring(`Return the position of a ${noun.one}, or -1.`)}
+                  for ${index}, ${noun.one} in enumerate(${noun.many}):
+                      if ${noun.one} == ${target}:
+                          return ${index}
+                  return ${draft.pick(["-1", "-1", "None"])}
+            `
+          : code`
+              def ${name}(${noun.many}, ${target}):
+                  for ${index} in range(len(${noun.many})):
+                      if ${noun.many}[${index}] == ${target}:
+                          return ${index}
+                  return -1
+            `,
+        call: {
+          name,
+          parameters: ["ints", "int"],
+          returns: "int",
+          result: draft.pick(["index", "position", "found"]),
+        },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["contains", "has", `has_${noun.one}`, "includes", "exists"]));
+      const found = scope.name(flags);
+      return {
+        code: draft.chance(0.5)
+          ? code`
+              def ${name}(${noun.many}, ${target}):
+                  for ${noun.one} in ${noun.many}:
+                      if ${noun.one} == ${target}:
+                          return True
+                  return False
+            `
+          : code`
+              def ${name}(${noun.many}, ${target}):
+                  ${found} = False
+                  for ${noun.one} in ${noun.many}:
+                      if ${noun.one} == ${target}:
+                          ${found} = True
+                          ${draft.pick(["break", ""])}
+                  ${draft.maybe(0.5, () => `if ${found} == True:\n    ${printValue(draft, target, target)}`)}
+                  return ${found}
+            `,
+        call: { name, parameters: ["ints", "int"], returns: "bool", result: found },
+      };
+    },
+  ])();
+}
+
+/** Makes a new list out of a list. */
+function derive(draft: Draft): Definition {
+  const scope = draft.scope();
+  const noun = scope.noun("number");
+  const result = scope.name(accumulators);
+  const n = scope.name(["n", "size", "count", "step", "width"]);
+  const index = scope.name(indexNames);
+  return draft.pick([
+    (): Definition => {
+      const [what, test] = draft.pick([
+        ["even", `${noun.one} % 2 == 0`],
+        ["odd", `${noun.one} % 2 == 1`],
+        ["positive", `${noun.one} > 0`],
+        ["large", `${noun.one} > ${draft.pick([5, 10, 100])}`],
+        ["small", `${noun.one} < ${draft.pick([3, 5, 10])}`],
+      ] as const);
+      const name = draft.define(`${draft.pick(["get", "filter", "find", "select", "keep"])}_${what}`);
+      return {
+        code: draft.either(
+          () => code`
+            def ${name}(${draft.parameter(noun.many, "ints")}):
+                ${draft.docstring(`Keep the ${what} ${noun.many}.`)}
+                return [${noun.one} for ${noun.one} in ${noun.many} if ${test}]
+          `,
+          () => code`
+            def ${name}(${draft.parameter(noun.many, "ints")}):
+                ${draft.docstring(`Keep the ${what} ${noun.many}.`)}
+                ${result} = []
+                for ${noun.one} in ${noun.many}:
+                    if ${test}:
+                        ${result}.append(${noun.one})
+                return ${result}
+          `,
+          () => code`
+            def ${name}(${draft.parameter(noun.many, "ints")}):
+                return list(filter(lambda ${noun.one}: ${test}, ${noun.many}))
+          `,
+        ),
+        call: { name, parameters: ["ints"], returns: "ints", result },
+      };
+    },
+    (): Definition => {
+      const [what, value] = draft.pick([
+        ["double", `${noun.one} * 2`],
+        ["square", `${noun.one} ** 2`],
+        ["increase", `${noun.one} + ${factor(draft)}`],
+        ["scale", `${noun.one} * ${factor(draft)}`],
+        ["halve", `${noun.one} // 2`],
+      ] as const);
+      const name = draft.define(`${what}_${draft.pick(["all", noun.many])}`);
+      return {
+        code: draft.either(
+          () => code`
+            def ${name}(${draft.parameter(noun.many, "ints")}):
+                ${draft.docstring(`${what[0]!.toUpperCase()}${what.slice(1)} every ${noun.one}.`)}
+                return [${value} for ${noun.one} in ${noun.many}]
+          `,
+          () => code`
+            def ${name}(${draft.parameter(noun.many, "ints")}):
+                return list(map(lambda ${noun.one}: ${value}, ${noun.many}))
+          `,
+          () => code`
+            def ${name}(${draft.parameter(noun.many, "ints")}):
+                for ${index} in range(len(${noun.many})):
+                    ${noun.one} = ${noun.many}[${index}]
+                    ${noun.many}[${index}] = ${value}
+                return ${noun.many}
+          `,
+        ),
+        call: { name, parameters: ["ints"], returns: "ints", result },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["chunks", "split_list", "make_batches", "batches"]));
+      return {
+        code: code`
+          def ${name}(${noun.many}, ${n}):
+              ${draft.docstring("Split a list into parts of equal length.")}
+              ${result} = []
+              for ${index} in range(0, len(${noun.many}), ${n}):
+                  ${result}.append(${noun.many}[${index}:${index} + ${n}])
+              return ${result}
+        `,
+        call: { name, parameters: ["ints", "int"], returns: "grid", result },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(
+        draft.pick(["unique", "remove_duplicates", `unique_${noun.many}`, "distinct"]),
+      );
+      const seen = scope.name(accumulators);
+      return {
+        code: code`
+          def ${name}(${draft.parameter(noun.many, "ints")}):
+              ${draft.docstring("Drop repeated elements and keep the order.")}
+              ${seen} = set()
+              ${result} = []
+              for ${noun.one} in ${noun.many}:
+                  if ${noun.one} not in ${seen}:
+                      ${seen}.add(${noun.one})
+                      ${result}.append(${noun.one})
+              return ${result}
+        `,
+        call: { name, parameters: ["ints"], returns: "ints", result },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["rotate", "rotate_list", "shift_left"]));
+      return {
+        code: code`
+          def ${name}(${noun.many}, ${n}):
+              ${draft.maybe(0.5, () => `if not ${noun.many}:\n    return []`)}
+              ${n} = ${n} % len(${noun.many})
+              return ${noun.many}[${n}:] + ${noun.many}[:${n}]
+        `,
+        call: { name, parameters: ["ints", "int"], returns: "ints", result },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["differences", "gaps", "deltas"]));
+      const [a, b] = scope.pair(namePairs);
+      return {
+        code: draft.chance(0.5)
+          ? code`
+              def ${name}(${draft.parameter(noun.many, "ints")}):
+                  return [${b} - ${a} for ${a}, ${b} in zip(${noun.many}, ${noun.many}[1:])]
+            `
+          : code`
+              def ${name}(${draft.parameter(noun.many, "ints")}):
+                  ${result} = []
+                  for ${a}, ${b} in zip(${noun.many}, ${noun.many}[1:]):
+                      ${result}.append(${b} - ${a})
+                  return ${result}
+            `,
+        call: { name, parameters: ["ints"], returns: "ints", result },
+      };
+    },
+  ])();
+}
+
+/** Works on two lists at once, or on pairs out of one. */
+function pairs(draft: Draft): Definition {
+  const scope = draft.scope();
+  const [first, second] = scope.pair([
+    ["xs", "ys"],
+    ["left", "right"],
+    ["first", "second"],
+    ["a", "b"],
+    ["old", "new"],
+    ["names", "scores"],
+    ["one", "two"],
+  ]);
+  const [x, y] = scope.pair(namePairs);
+  const result = scope.name(accumulators);
+  const [i, j] = [scope.name(["i", "p", "row"]), scope.name(["j", "q", "col"])];
+  const count = scope.name(counters);
+  return draft.pick([
+    (): Definition => {
+      const name = draft.define(draft.pick(["dot", "dot_product", "weighted_sum"]));
+      return {
+        code: draft.chance(0.5)
+          ? code`
+              def ${name}(${first}, ${second}):
+                  return sum(${x} * ${y} for ${x}, ${y} in zip(${first}, ${second}))
+            `
+          : code`
+              def ${name}(${first}, ${second}):
+                  ${count} = 0
+                  for ${x}, ${y} in zip(${first}, ${second}):
+                      ${count} += ${x} * ${y}
+                  return ${count}
+            `,
+        call: { name, parameters: ["ints", "ints"], returns: "int", result: count },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["common", "shared_items", "intersection", "overlap"]));
+      return {
+        code: draft.either(
+          () => code`
+            def ${name}(${first}, ${second}):
+                ${draft.docstring("Return what two lists have in common.")}
+                return [${x} for ${x} in ${first} if ${x} in ${second}]
+          `,
+          () => code`
+            def ${name}(${first}, ${second}):
+                ${draft.docstring("Return what two lists have in common.")}
+                ${result} = set()
+                for ${x} in ${first}:
+                    if ${x} in ${second}:
+                        ${result}.add(${x})
+                return ${result}
+          `,
+        ),
+        call: { name, parameters: ["ints", "ints"], returns: "ints", result },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["merge", "merge_sorted", "merge_lists"]));
+      return {
+        code: code`
+          def ${name}(${first}, ${second}):
+              ${draft.docstring("Merge two sorted lists.")}
+              ${result} = []
+              ${i}, ${j} = 0, 0
+              while ${i} < len(${first}) and ${j} < len(${second}):
+                  if ${first}[${i}] <= ${second}[${j}]:
+                      ${result}.append(${first}[${i}])
+                      ${i} += 1
+                  else:
+                      ${result}.append(${second}[${j}])
+                      ${j} += 1
+              return ${result} + ${first}[${i}:] + ${second}[${j}:]
+        `,
+        call: { name, parameters: ["ints", "ints"], returns: "ints", result },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["two_sum", "find_pair", "pair_with_sum"]));
+      const target = scope.name(["target", "total", "goal", "wanted"]);
+      return {
+        code: code`
+          def ${name}(${first}, ${target}):
+              ${draft.docstring("Find two elements that add up to the target.")}
+              for ${i} in range(len(${first})):
+                  for ${j} in range(${i} + 1, len(${first})):
+                      if ${first}[${i}] + ${first}[${j}] == ${target}:
+                          return ${draft.pick([`(${i}, ${j})`, `[${i}, ${j}]`, `${i}, ${j}`])}
+              return None
+        `,
+        call: { name, parameters: ["ints", "int"], returns: "ints", result },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["all_pairs", "make_pairs", "combine"]));
+      return {
+        code: code`
+          def ${name}(${first}, ${second}):
+              ${result} = []
+              for ${x} in ${first}:
+                  for ${y} in ${second}:
+                      ${draft.maybe(0.5, () => `if ${x} != ${y}:\n    ${result}.append((${x}, ${y}))`) || `${result}.append((${x}, ${y}))`}
+              return ${result}
+        `,
+        call: { name, parameters: ["ints", "ints"], returns: "none", result },
+      };
+    },
+  ])();
+}
+
+export const listFamilies = [extreme, sumOrAverage, sorting, search, search, derive, derive, pairs] as const;

@@ -1,0 +1,482 @@
+import { code } from "./code.js";
+import { numberTest } from "./conditions.js";
+import type { Definition, Draft } from "./draft.js";
+import { printNotice, printValue } from "./printing.js";
+import { factor, number } from "./values.js";
+import { accumulators, counters, indexNames, namePairs, numberNouns, shortNames } from "./words.js";
+
+const numberNames = numberNouns.map((noun) => noun.one);
+
+function gcd(draft: Draft): Definition {
+  const name = draft.define(draft.pick(["gcd", "greatest_common_divisor", "find_gcd"]));
+  const [a, b] = draft.scope().pair(namePairs);
+  const recursive = draft.chance(0.3);
+  const [x, y] = [factor(draft) * 6, factor(draft) * 4];
+  return {
+    code: recursive
+      ? code`
+          def ${name}(${draft.parameter(a, "int")}, ${draft.parameter(b, "int")})${draft.returns("int")}:
+              ${draft.docstring("Return the greatest common divisor of two numbers.")}
+              if ${b} == 0:
+                  return ${a}
+              return ${name}(${b}, ${a} % ${b})
+        `
+      : code`
+          def ${name}(${draft.parameter(a, "int")}, ${draft.parameter(b, "int")})${draft.returns("int")}:
+              ${draft.docstring("Return the greatest common divisor of two numbers.")}
+              while ${draft.pick([b, b, `${b} != 0`, `${b} > 0`])}:
+                  ${a}, ${b} = ${b}, ${a} % ${b}
+              return ${a}
+        `,
+    call: { name, parameters: ["int", "int"], returns: "int", example: [`${x}, ${y}`, String(gcdOf(x, y))] },
+  };
+}
+
+function gcdOf(x: number, y: number): number {
+  return y === 0 ? x : gcdOf(y, x % y);
+}
+
+function factorial(draft: Draft): Definition {
+  const scope = draft.scope();
+  const name = draft.define(draft.pick(["factorial", "fact", "compute_factorial"]));
+  const n = scope.name(["n", "n", "number", "num", "value", "x"]);
+  const result = scope.name(["result", "product", "total", "answer"]);
+  const i = scope.name(indexNames);
+  const argument = draft.between(2, 6);
+  let expected = 1;
+  for (let each = 2; each <= argument; each++) expected *= each;
+  return {
+    code: draft.either(
+      () => code`
+        def ${name}(${draft.parameter(n, "int")})${draft.returns("int")}:
+            ${draft.docstring("Return the factorial of a number.")}
+            if ${n} ${draft.pick(["== 0", "<= 1", "< 2"])}:
+                return 1
+            return ${n} * ${name}(${n} - 1)
+      `,
+      () => code`
+        def ${name}(${draft.parameter(n, "int")})${draft.returns("int")}:
+            ${draft.docstring("Return the factorial of a number.")}
+            ${result} = 1
+            for ${i} in range(${draft.pick([1, 2])}, ${n} + 1):
+                ${result} *= ${i}
+            return ${result}
+      `,
+      () => code`
+        def ${name}(${draft.parameter(n, "int")})${draft.returns("int")}:
+            ${result} = 1
+            while ${n} > 1:
+                ${result} *= ${n}
+                ${n} -= 1
+            return ${result}
+      `,
+      () => code`
+        def ${name}(${draft.parameter(n, "int")})${draft.returns("int")}:
+            return 1 if ${n} == 0 else ${n} * ${name}(${n} - 1)
+      `,
+    ),
+    call: { name, parameters: ["int"], returns: "int", example: [String(argument), String(expected)] },
+  };
+}
+
+function fibonacci(draft: Draft): Definition {
+  const scope = draft.scope();
+  const name = draft.define(draft.pick(["fibonacci", "fib", "get_fibonacci"]));
+  const n = scope.name(["n", "count", "limit", "number", "length"]);
+  const [a, b] = scope.pair(namePairs);
+  const i = scope.name(["i", "_", "step", "j", "k"]);
+  const result = scope.name(["result", "numbers", "sequence", "values"]);
+  return draft.pick([
+    (): Definition => ({
+      code: code`
+        def ${name}(${draft.parameter(n, "int")})${draft.returns("int")}:
+            ${draft.docstring("Return a Fibonacci number.")}
+            if ${n} <= 1:
+                return ${n}
+            return ${name}(${n} - 1) + ${name}(${n} - 2)
+      `,
+      call: { name, parameters: ["int"], returns: "int" },
+    }),
+    (): Definition => ({
+      code: code`
+        def ${name}(${draft.parameter(n, "int")}):
+            ${draft.docstring("Return the first Fibonacci numbers.")}
+            ${result} = []
+            ${a}, ${b} = 0, 1
+            for ${i} in range(${n}):
+                ${result}.append(${a})
+                ${a}, ${b} = ${b}, ${a} + ${b}
+            return ${result}
+      `,
+      call: { name, parameters: ["int"], returns: "ints", result },
+    }),
+    (): Definition => ({
+      code: code`
+        def ${name}(${draft.parameter(n, "int")}):
+            ${draft.docstring("Yield Fibonacci numbers below a limit.")}
+            ${a} = 0
+            ${b} = 1
+            while ${a} < ${n}:
+                yield ${a}
+                ${a}, ${b} = ${b}, ${a} + ${b}
+      `,
+      usage: `for ${i === "_" ? "k" : i} in ${name}(${factor(draft)}0):\n    print(${i === "_" ? "k" : i})`,
+    }),
+  ])();
+}
+
+function primes(draft: Draft): Definition {
+  const scope = draft.scope();
+  const n = scope.name(["n", "number", "num", "x", "value", "candidate"]);
+  const i = scope.name(["i", "divisor", "d", "k", "factor", "j"]);
+  const name = draft.define(draft.pick(["is_prime", "is_prime", "check_prime"]));
+  const candidate = draft.pick([7, 11, 13, 9, 15, 4, 5, 8, 12, 17]);
+  return {
+    code: draft.either(
+      () => code`
+        def ${name}(${draft.parameter(n, "int")})${draft.returns("bool")}:
+            ${draft.docstring("Check whether a number is prime.")}
+            if ${n} < 2:
+                return False
+            for ${i} in range(2, ${draft.pick([n, `int(${n} ** 0.5) + 1`, `${n} // 2 + 1`])}):
+                if ${n} % ${i} == 0:
+                    return False
+            return True
+      `,
+      () => code`
+        def ${name}(${draft.parameter(n, "int")})${draft.returns("bool")}:
+            if ${n} < 2:
+                return False
+            ${i} = 2
+            while ${i} * ${i} <= ${n}:
+                if ${n} % ${i} == 0:
+                    return False
+                ${i} += 1
+            return True
+      `,
+    ),
+    call: {
+      name,
+      parameters: ["int"],
+      returns: "bool",
+      example: [String(candidate), [7, 11, 13, 5, 17].includes(candidate) ? "True" : "False"],
+    },
+  };
+}
+
+function primeList(draft: Draft): Definition {
+  const scope = draft.scope();
+  const limit = scope.name(["limit", "n", "maximum", "stop", "end"]);
+  const primes = scope.name(["primes", "found", "result", "numbers"]);
+  const [n, i] = scope.names(["n", "i", "candidate", "number", "k", "d", "divisor", "p"], 2) as [
+    string,
+    string,
+  ];
+  const name = draft.define(draft.pick(["find_primes", "list_primes", "primes_below", "get_primes"]));
+  const flag = scope.name(["is_prime", "prime", "found_divisor"]);
+  return {
+    code: code`
+      def ${name}(${draft.parameter(limit, "int")}):
+          ${draft.docstring("Return all primes below a limit.")}
+          ${primes} = []
+          for ${n} in range(2, ${limit}):
+              ${flag} = ${flag === "found_divisor" ? "False" : "True"}
+              for ${i} in ${draft.pick([primes, `range(2, ${n})`])}:
+                  if ${n} % ${i} == 0:
+                      ${flag} = ${flag === "found_divisor" ? "True" : "False"}
+                      break
+              if ${flag === "found_divisor" ? draft.pick([`not ${flag}`, `${flag} == False`]) : draft.pick([flag, `${flag} == True`])}:
+                  ${primes}.append(${n})
+          return ${primes}
+    `,
+    call: { name, parameters: ["int"], returns: "ints" },
+  };
+}
+
+function digits(draft: Draft): Definition {
+  const scope = draft.scope();
+  const n = scope.name(["n", "number", "num", "value", "x", "code", "amount", "rest"]);
+  const total = scope.name(counters);
+  const digit = scope.name(["digit", "d", "last", "rest"]);
+  const [verb, body, start] = draft.pick([
+    ["sum", `${total} += ${digit}`, 0],
+    ["count", `${total} += 1`, 0],
+    ["reverse", `${total} = ${total} * 10 + ${digit}`, 0],
+    ["multiply", `${total} *= ${digit}`, 1],
+  ] as const);
+  const name = draft.define(`${verb}_digits`);
+  return {
+    code: code`
+      def ${name}(${draft.parameter(n, "int")})${draft.returns("int")}:
+          ${draft.docstring(`${verb[0]!.toUpperCase()}${verb.slice(1)} the digits of a number.`)}
+          ${total} = ${start}
+          while ${draft.pick([n, n, `${n} > 0`])}:
+              ${verb === "count" ? "" : `${digit} = ${n} % 10`}
+              ${body}
+              ${n} ${draft.pick(["//= 10", `= ${n} // 10`])}
+          return ${total}
+    `,
+    call: { name, parameters: ["int"], returns: "int" },
+  };
+}
+
+function countdown(draft: Draft): Definition {
+  const scope = draft.scope();
+  const n = scope.name([...numberNames, ...counters, ...shortNames]);
+  const name = draft.define(
+    draft.pick(["countdown", "count_down", "collatz", "halve", "shrink", "reduce_number", "run_down"]),
+  );
+  const steps = scope.name(["steps", "count", "turns", "rounds", "moves"]);
+  const step =
+    name === "collatz" || draft.chance(0.2)
+      ? code`
+          if ${n} % 2 == 0:
+              ${n} = ${n} // 2
+          else:
+              ${n} = ${n} - 1
+        `
+      : draft.pick([`${n} -= 1`, `${n} = ${n} // 2`, `${n} = ${n} - 1`, `${n} //= 2`]);
+  return {
+    code: draft.chance(0.5)
+      ? code`
+          def ${name}(${draft.parameter(n, "int")}):
+              while ${draft.pick([n, n, n, `${n} > 0`])}:
+                  ${draft.either(
+                    () => `print(${n})`,
+                    () => printValue(draft, n, n),
+                  )}
+                  ${step}
+              ${printNotice(draft)}
+        `
+      : code`
+          def ${name}(${draft.parameter(n, "int")})${draft.returns("int")}:
+              ${steps} = 0
+              while ${draft.pick([n, n, n, `${n} > 0`])}:
+                  ${step}
+                  ${steps} += 1
+              return ${steps}
+        `,
+    call: { name, parameters: ["int"], returns: "none" },
+  };
+}
+
+/** Arithmetic of one line. */
+function formula(draft: Draft): Definition {
+  const scope = draft.scope();
+  const [a, b] = scope.pair(namePairs);
+  const [x, y] = [number(draft), factor(draft)];
+  const operation = draft.pick([
+    { names: ["add", "plus", "sum_of_two", "total"], text: `${a} + ${b}`, result: x + y },
+    { names: ["subtract", "minus", "difference"], text: `${a} - ${b}`, result: x - y },
+    { names: ["multiply", "times", "product", "area"], text: `${a} * ${b}`, result: x * y },
+    { names: ["power", "raise_to"], text: `${a} ** ${b}`, result: x ** y },
+    { names: ["remainder", "modulo"], text: `${a} % ${b}`, result: x % y },
+    { names: ["perimeter", "double_sum"], text: `2 * (${a} + ${b})`, result: 2 * (x + y) },
+    { names: ["larger", "maximum", "bigger"], text: `${a} if ${a} > ${b} else ${b}`, result: Math.max(x, y) },
+    {
+      names: ["smaller", "minimum", "lesser"],
+      text: `${a} if ${a} < ${b} else ${b}`,
+      result: Math.min(x, y),
+    },
+    { names: ["distance", "gap"], text: `abs(${a} - ${b})`, result: Math.abs(x - y) },
+    { names: ["divide", "split_evenly"], text: `${a} // ${b}`, result: Math.floor(x / y) },
+  ]);
+  const name = draft.define(draft.pick(operation.names));
+  const result = scope.name(accumulators);
+  return {
+    code: draft.chance(0.5)
+      ? code`
+          def ${name}(${draft.parameter(a, "int")}, ${draft.parameter(b, "int")})${draft.returns("int")}:
+              ${draft.docstring(`Return the ${name.replaceAll("_", " ")} of two numbers.`)}
+              return ${operation.text}
+        `
+      : code`
+          def ${name}(${draft.parameter(a, "int")}, ${draft.parameter(b, "int")})${draft.returns("int")}:
+              ${result} = ${operation.text}
+              ${draft.maybe(0.4, () => printValue(draft, result, result))}
+              return ${result}
+        `,
+    call: {
+      name,
+      parameters: ["int", "int"],
+      returns: "int",
+      example: [`${x}, ${y}`, String(operation.result)],
+      result,
+    },
+  };
+}
+
+function single(draft: Draft): Definition {
+  const scope = draft.scope();
+  const n = scope.name([...numberNames, "n", "x", "a", "k"]);
+  const x = number(draft);
+  const operation = draft.pick([
+    { name: "double", text: `${n} * 2`, result: x * 2 },
+    { name: "triple", text: `${n} * 3`, result: x * 3 },
+    { name: "square", text: `${n} * ${n}`, result: x * x },
+    { name: "cube", text: `${n} ** 3`, result: x ** 3 },
+    { name: "half", text: `${n} // 2`, result: Math.floor(x / 2) },
+    { name: "increment", text: `${n} + 1`, result: x + 1 },
+    { name: "decrement", text: `${n} - 1`, result: x - 1 },
+    { name: "negate", text: `-${n}`, result: -x || 0 },
+    { name: "absolute", text: `${n} if ${n} >= 0 else -${n}`, result: Math.abs(x) },
+    { name: "is_even", text: `${n} % 2 == 0`, result: x % 2 === 0 ? "True" : "False" },
+    { name: "is_odd", text: `${n} % 2 == 1`, result: x % 2 === 1 ? "True" : "False" },
+    { name: "is_positive", text: `${n} > 0`, result: x > 0 ? "True" : "False" },
+    { name: draft.pick(["f", "g", "h"]), text: `${n} + ${7}`, result: x + 7 },
+    { name: "last_digit", text: `${n} % 10`, result: x % 10 },
+  ]);
+  const name = draft.define(operation.name);
+  const kind = name.startsWith("is_") ? "bool" : "int";
+  const body =
+    kind === "bool" && draft.chance(0.5)
+      ? code`
+          if ${operation.text}:
+              return True
+          ${draft.chance(0.5) ? "return False" : "else:\n    return False"}
+        `
+      : `return ${operation.text}`;
+  return {
+    code: code`
+      def ${name}(${draft.parameter(n, "int")})${draft.returns(kind)}:
+          ${draft.docstring(`Compute ${name.replaceAll("_", " ")} of a number.`)}
+          ${body}
+    `,
+    call: { name, parameters: ["int"], returns: kind, example: [String(x), String(operation.result)] },
+  };
+}
+
+function temperature(draft: Draft): Definition {
+  const scope = draft.scope();
+  const degrees = scope.name(["degrees", "temperature", "value", "celsius", "temp"]);
+  const result = scope.name(["result", "converted", "fahrenheit", "output"]);
+  const [name, formula] = draft.pick([
+    ["celsius_to_fahrenheit", `${degrees} * 9 / 5 + 32`],
+    ["fahrenheit_to_celsius", `(${degrees} - 32) * 5 / 9`],
+    ["kilometers_to_miles", `${degrees} * 0.62`],
+    ["hours_to_minutes", `${degrees} * 60`],
+    ["meters_to_feet", `${degrees} * 3.28`],
+    ["pounds_to_kilos", `${degrees} * 0.45`],
+  ] as const);
+  const defined = draft.define(name);
+  return {
+    code: draft.chance(0.5)
+      ? code`
+          def ${defined}(${degrees}):
+              ${draft.docstring(`Convert ${name.replaceAll("_", " ")}.`)}
+              return ${formula}
+        `
+      : code`
+          def ${defined}(${degrees}):
+              ${draft.docstring(`Convert ${name.replaceAll("_", " ")}.`)}
+              ${result} = ${formula}
+              return round(${result}, ${draft.pick([1, 2])})
+        `,
+    call: { name: defined, parameters: ["int"], returns: "int", result },
+  };
+}
+
+/** An if/elif/else chain that sorts a number into classes. */
+function classify(draft: Draft): Definition {
+  const scope = draft.scope();
+  const n = scope.name(numberNames);
+  const [names, answers] = draft.pick([
+    [
+      ["get_grade", "grade_for"],
+      ["A", "B", "C", "D"],
+    ],
+    [
+      ["describe_size", "size_of"],
+      ["large", "medium", "small", "tiny"],
+    ],
+    [
+      ["describe_weather", "feels_like"],
+      ["hot", "warm", "cool", "cold"],
+    ],
+    [
+      ["get_level", "rank_for"],
+      ["expert", "advanced", "beginner", "new"],
+    ],
+    [
+      ["get_status", "check_status"],
+      ["high", "normal", "low", "empty"],
+    ],
+  ] as const);
+  const name = draft.define(draft.pick(names));
+  const [top, middle, low] = draft.pick([
+    [90, 80, 70],
+    [100, 50, 10],
+    [30, 20, 10],
+    [9, 6, 3],
+  ] as const);
+  const variable = scope.name(["result", "label", "answer", "level", "status", "kind"]);
+  const give = draft.chance(0.6) ? "return" : `${variable} =`;
+  return {
+    code: code`
+      def ${name}(${draft.parameter(n, "int")})${draft.returns("str")}:
+          ${draft.maybe(0.2, () => `if ${n} < 0:\n    raise ValueError(${draft.string(`${n} must not be negative`)})`)}
+          if ${n} >= ${top}:
+              ${give} ${draft.string(answers[0])}
+          elif ${n} >= ${middle}:
+              ${give} ${draft.string(answers[1])}
+          ${draft.maybe(0.6, () => `elif ${n} >= ${low}:\n    ${give} ${draft.string(answers[2])}`)}
+          else:
+              ${give} ${draft.string(answers[3])}
+          ${give === "return" ? "" : `return ${variable}`}
+    `,
+    call: { name, parameters: ["int"], returns: "str", result: variable },
+  };
+}
+
+/** Fizz buzz and its like. */
+function fizz(draft: Draft): Definition {
+  const scope = draft.scope();
+  const limit = scope.name(["n", "limit", "count", "stop", "end"]);
+  const i = scope.name(["i", "number", "k", "x", "value"]);
+  const [first, second] = draft.pick([
+    ["Fizz", "Buzz"],
+    ["ping", "pong"],
+    ["tick", "tock"],
+    ["even", "odd"],
+  ] as const);
+  const [p, q] = draft.pick([
+    [3, 5],
+    [2, 3],
+    [2, 5],
+    [4, 6],
+  ] as const);
+  const name = draft.define(draft.pick(["fizzbuzz", "fizz_buzz", "play", "count_up", "print_numbers"]));
+  return {
+    code: code`
+      def ${name}(${draft.parameter(limit, "int")}):
+          for ${i} in range(1, ${limit} + 1):
+              ${draft.maybe(0.5, () => `if ${i} % ${p * q} == 0:\n    print(${draft.string(first + second)})`) || `if ${numberTest(draft, i)}:\n    continue`}
+              elif ${i} % ${p} == 0:
+                  print(${draft.string(first)})
+              elif ${i} % ${q} == 0:
+                  print(${draft.string(second)})
+              else:
+                  print(${i})
+    `,
+    call: { name, parameters: ["int"], returns: "none" },
+  };
+}
+
+export const numberFamilies = [
+  gcd,
+  factorial,
+  fibonacci,
+  primes,
+  primeList,
+  digits,
+  countdown,
+  countdown,
+  formula,
+  formula,
+  single,
+  single,
+  temperature,
+  classify,
+  classify,
+  fizz,
+] as const;

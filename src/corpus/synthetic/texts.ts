@@ -1,0 +1,477 @@
+import { code } from "./code.js";
+import { textTest } from "./conditions.js";
+import type { Definition, Draft } from "./draft.js";
+import { printValue } from "./printing.js";
+import { factor } from "./values.js";
+import { accumulators, counters, indexNames, stringWords, textNouns } from "./words.js";
+
+const textNames = [...textNouns.map((noun) => noun.one), "text", "text", "s"];
+const charNames = ["char", "char", "letter", "c", "ch", "symbol", "x"];
+
+function reverse(draft: Draft): Definition {
+  const scope = draft.scope();
+  const text = scope.name(textNames);
+  const char = scope.name(charNames);
+  const result = scope.name(accumulators);
+  const i = scope.name(indexNames);
+  const name = draft.define(
+    draft.pick(["reverse", "reverse_string", `reverse_${text}`, "flip", "backwards"]),
+  );
+  const example = draft.pick(stringWords);
+  return {
+    code: draft.either(
+      () => code`
+        def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
+            ${draft.docstring("Return the text in reverse order.")}
+            return ${text}[::-1]
+      `,
+      () => code`
+        def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
+            ${draft.docstring("Return the text in reverse order.")}
+            ${result} = ${draft.string("")}
+            for ${char} in ${text}:
+                ${result} = ${char} + ${result}
+            return ${result}
+      `,
+      () => code`
+        def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
+            ${result} = ${draft.string("")}
+            for ${i} in range(len(${text}) - 1, -1, -1):
+                ${result} += ${text}[${i}]
+            return ${result}
+      `,
+      () => code`
+        def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
+            if ${text} == ${draft.string("")}:
+                return ${text}
+            return ${name}(${text}[1:]) + ${text}[0]
+      `,
+    ),
+    call: {
+      name,
+      parameters: ["str"],
+      returns: "str",
+      result,
+      example: [draft.string(example), draft.string([...example].reverse().join(""))],
+    },
+  };
+}
+
+function palindrome(draft: Draft): Definition {
+  const scope = draft.scope();
+  const text = scope.name(textNames);
+  const [low, high] = scope.pair([
+    ["left", "right"],
+    ["start", "end"],
+    ["i", "j"],
+    ["first", "last"],
+    ["low", "high"],
+  ]);
+  const cleaned = scope.name(["cleaned", "lowered", "plain", "clean"]);
+  const name = draft.define(draft.pick(["is_palindrome", "check_palindrome", "palindrome"]));
+  const [example, answer] = draft.pick([
+    ["level", "True"],
+    ["noon", "True"],
+    ["radar", "True"],
+    ["hello", "False"],
+    ["python", "False"],
+  ] as const);
+  return {
+    code: draft.either(
+      () => code`
+        def ${name}(${draft.parameter(text, "str")})${draft.returns("bool")}:
+            ${draft.docstring("Check whether a text reads the same backwards.")}
+            ${cleaned} = ${text}.lower()${draft.pick(["", `.replace(${draft.string(" ")}, ${draft.string("")})`])}
+            return ${cleaned} == ${cleaned}[::-1]
+      `,
+      () => code`
+        def ${name}(${draft.parameter(text, "str")})${draft.returns("bool")}:
+            ${draft.docstring("Check whether a text reads the same backwards.")}
+            ${low} = 0
+            ${high} = len(${text}) - 1
+            while ${low} < ${high}:
+                if ${text}[${low}] != ${text}[${high}]:
+                    return False
+                ${low} += 1
+                ${high} -= 1
+            return True
+      `,
+      () => code`
+        def ${name}(${draft.parameter(text, "str")})${draft.returns("bool")}:
+            if ${text} == ${text}[::-1]:
+                return True
+            ${draft.chance(0.5) ? "return False" : "else:\n    return False"}
+      `,
+    ),
+    call: { name, parameters: ["str"], returns: "bool", example: [draft.string(example), answer] },
+  };
+}
+
+function countChars(draft: Draft): Definition {
+  const scope = draft.scope();
+  const text = scope.name(textNames);
+  const char = scope.name(charNames);
+  const count = scope.name(counters);
+  const [what, test] = draft.pick([
+    ["vowels", `${char} in ${draft.string("aeiou")}`],
+    ["vowels", `${char}.lower() in ${draft.string("aeiou")}`],
+    ["digits", `${char}.isdigit()`],
+    ["spaces", `${char} == ${draft.string(" ")}`],
+    ["capitals", `${char}.isupper()`],
+    ["consonants", `${char} not in ${draft.string("aeiou")}`],
+    ["letters", `${char}.isalpha()`],
+  ] as const);
+  const name = draft.define(`count_${what}`);
+  return {
+    code: draft.weighted([
+      [
+        4,
+        () => code`
+          def ${name}(${draft.parameter(text, "str")})${draft.returns("int")}:
+              ${draft.docstring(`Count the ${what} in a text.`)}
+              ${count} = 0
+              for ${char} in ${text}:
+                  if ${test}:
+                      ${count} += 1
+              return ${count}
+        `,
+      ],
+      [
+        1,
+        () => code`
+          def ${name}(${draft.parameter(text, "str")})${draft.returns("int")}:
+              ${draft.docstring(`Count the ${what} in a text.`)}
+              return sum(1 for ${char} in ${text} if ${test})
+        `,
+      ],
+      [
+        1,
+        () => code`
+          def ${name}(${draft.parameter(text, "str")})${draft.returns("int")}:
+              return len([${char} for ${char} in ${text} if ${test}])
+        `,
+      ],
+    ])(),
+    call: { name, parameters: ["str"], returns: "int", result: count },
+  };
+}
+
+/** Builds a new string, character by character. */
+function rewrite(draft: Draft): Definition {
+  const scope = draft.scope();
+  const text = scope.name(textNames);
+  const char = scope.name(charNames);
+  const result = scope.name(accumulators);
+  const shift = scope.name(["shift", "key", "step", "offset"]);
+  return draft.pick([
+    (): Definition => {
+      const name = draft.define(draft.pick(["caesar", "encrypt", "shift_text", "encode"]));
+      return {
+        code: code`
+          def ${name}(${draft.parameter(text, "str")}, ${draft.parameter(shift, "int")})${draft.returns("str")}:
+              ${draft.docstring("Shift every letter of a text.")}
+              ${result} = ${draft.string("")}
+              for ${char} in ${text}:
+                  if ${char}.isalpha():
+                      ${result} += chr((ord(${char}) - 97 + ${shift}) % 26 + 97)
+                  else:
+                      ${result} += ${char}
+              return ${result}
+        `,
+        call: { name, parameters: ["str", "int"], returns: "str", result },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(
+        draft.pick(["remove_vowels", "clean_text", "strip_digits", "keep_letters", "only_letters"]),
+      );
+      const test =
+        {
+          remove_vowels: `${char} not in ${draft.string("aeiou")}`,
+          strip_digits: `not ${char}.isdigit()`,
+        }[name] ?? draft.pick([`${char}.isalpha()`, `${char}.isalnum()`, `${char} != ${draft.string(" ")}`]);
+      return {
+        code: code`
+          def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
+              ${result} = ${draft.string("")}
+              for ${char} in ${text}:
+                  if ${test}:
+                      ${result} += ${char}
+              return ${result}
+        `,
+        call: { name, parameters: ["str"], returns: "str", result },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["swap_case", "toggle_case", "alternate_case"]));
+      return {
+        code: code`
+          def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
+              ${result} = ${draft.string("")}
+              for ${char} in ${text}:
+                  if ${char}.isupper():
+                      ${result} += ${char}.lower()
+                  else:
+                      ${result} += ${char}.upper()
+              return ${result}
+        `,
+        call: { name, parameters: ["str"], returns: "str", result },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["compress", "run_lengths", "shorten_runs"]));
+      const count = scope.name(["count", "length", "size", "run"]);
+      const i = scope.name(["i", "k", "index", "pos"]);
+      return {
+        code: code`
+          def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
+              ${draft.docstring("Replace runs of a character by their lengths.")}
+              if not ${text}:
+                  return ${draft.string("")}
+              ${result} = ${draft.string("")}
+              ${count} = 1
+              for ${i} in range(1, len(${text})):
+                  if ${text}[${i}] == ${text}[${i} - 1]:
+                      ${count} += 1
+                  else:
+                      ${result} += ${text}[${i} - 1] + str(${count})
+                      ${count} = 1
+              ${result} += ${text}[-1] + str(${count})
+              return ${result}
+        `,
+        call: { name, parameters: ["str"], returns: "str", result },
+      };
+    },
+  ])();
+}
+
+function wordCount(draft: Draft): Definition {
+  const scope = draft.scope();
+  const text = scope.name(["text", "sentence", "line", "message", "content"]);
+  const counts = scope.name(["counts", "result", "frequency", "totals", "table", "seen"]);
+  const letters = draft.chance(0.3);
+  const [one, many] = letters
+    ? (["char", "chars"] as const)
+    : draft.pick([
+        ["word", "words"],
+        ["token", "tokens"],
+        ["part", "parts"],
+      ] as const);
+  const name = draft.define(draft.pick([`count_${many}`, `${one}_count`, `${one}_frequency`]));
+  const source = letters ? text : draft.pick([`${text}.split()`, `${text}.lower().split()`]);
+  const split = !letters && draft.chance(0.3);
+  const update = draft.either(
+    () => `${counts}[${one}] = ${counts}.get(${one}, 0) + 1`,
+    () => code`
+      if ${one} in ${counts}:
+          ${counts}[${one}] += 1
+      else:
+          ${counts}[${one}] = 1
+    `,
+    () => code`
+      if ${one} not in ${counts}:
+          ${counts}[${one}] = 0
+      ${counts}[${one}] += 1
+    `,
+  );
+  return {
+    code: code`
+      def ${name}(${draft.parameter(text, "str")})${draft.returns("counts")}:
+          ${draft.docstring(`Count how often each ${one} occurs.`)}
+          ${counts} = {}
+          ${split ? `${many} = ${source}` : ""}
+          for ${one} in ${split ? many : source}:
+              ${update}
+          return ${counts}
+    `,
+    call: { name, parameters: ["str"], returns: "counts", result: counts },
+  };
+}
+
+function longest(draft: Draft): Definition {
+  const scope = draft.scope();
+  const noun = scope.noun("text");
+  const best = scope.name(["longest", "best", "result", "current", "winner", "found"]);
+  const shortest = draft.chance(0.4);
+  const name = draft.define(`${shortest ? "shortest" : "longest"}_${noun.one}`);
+  const sign = shortest ? "<" : ">";
+  return {
+    code: draft.weighted([
+      [
+        3,
+        () => code`
+          def ${name}(${draft.parameter(noun.many, "strs")})${draft.returns("str")}:
+              ${draft.docstring(`Find the ${shortest ? "shortest" : "longest"} ${noun.one}.`)}
+              ${best} = ${noun.many}[0]
+              for ${noun.one} in ${noun.many}${draft.pick(["", "[1:]"])}:
+                  if len(${noun.one}) ${sign} len(${best}):
+                      ${best} = ${noun.one}
+              return ${best}
+        `,
+      ],
+      [
+        1,
+        () => code`
+          def ${name}(${draft.parameter(noun.many, "strs")})${draft.returns("str")}:
+              ${draft.docstring(`Find the ${shortest ? "shortest" : "longest"} ${noun.one}.`)}
+              return ${shortest ? "min" : "max"}(${noun.many}, key=${draft.pick(["len", `lambda ${noun.one}: len(${noun.one})`])})
+        `,
+      ],
+    ])(),
+    call: { name, parameters: ["strs"], returns: "str", result: best },
+  };
+}
+
+function formatText(draft: Draft): Definition {
+  const scope = draft.scope();
+  const text = scope.name(textNames);
+  const parts = scope.name(["words", "parts", "pieces", "tokens", "split_text"]);
+  const part = scope.name(["word", "part", "piece", "token", "w"]);
+  const result = scope.name(accumulators);
+  return draft.pick([
+    (): Definition => {
+      const name = draft.define(draft.pick(["capitalize_words", "title_case", "make_title"]));
+      return {
+        code: code`
+          def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
+              ${draft.docstring("Write every word with a capital.")}
+              ${parts} = ${text}.split()
+              ${result} = [${part}.capitalize() for ${part} in ${parts}]
+              return ${draft.string(" ")}.join(${result})
+        `,
+        call: { name, parameters: ["str"], returns: "str" },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["initials", "get_initials", "acronym"]));
+      return {
+        code: code`
+          def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
+              ${draft.docstring("Return the first letters of the words.")}
+              ${result} = ${draft.string("")}
+              for ${part} in ${text}.split():
+                  ${result} += ${part}[0].upper()
+              return ${result}
+        `,
+        call: { name, parameters: ["str"], returns: "str", result },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["truncate", "shorten", "cut", "preview"]));
+      const limit = scope.name(["limit", "length", "size", "width", "n"]);
+      return {
+        code: draft.chance(0.5)
+          ? code`
+              def ${name}(${draft.parameter(text, "str")}, ${limit}=${draft.pick([5, 8, 10, 20])}):
+                  ${draft.docstring("Cut a text that is too long.")}
+                  if len(${text}) <= ${limit}:
+                      return ${text}
+                  return ${text}[:${limit}] + ${draft.string("...")}
+            `
+          : code`
+              def ${name}(${draft.parameter(text, "str")}, ${limit}=${draft.pick([5, 8, 10, 20])}):
+                  return ${text} if len(${text}) <= ${limit} else ${text}[:${limit}]
+            `,
+        call: { name, parameters: ["str"], returns: "str" },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["are_anagrams", "is_anagram", "same_letters"]));
+      const [a, b] = scope.pair([
+        ["first", "second"],
+        ["a", "b"],
+        ["word", "other"],
+        ["left", "right"],
+        ["one", "two"],
+      ]);
+      return {
+        code: code`
+          def ${name}(${draft.parameter(a, "str")}, ${draft.parameter(b, "str")})${draft.returns("bool")}:
+              ${draft.docstring("Check whether two words have the same letters.")}
+              ${draft.maybe(0.5, () => `if len(${a}) != len(${b}):\n    return False`)}
+              return sorted(${a}) == sorted(${b})
+        `,
+        call: { name, parameters: ["str", "str"], returns: "bool" },
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["parse_line", "split_fields", "parse_pair", "read_pair"]));
+      const [key, value] = scope.pair([
+        ["key", "value"],
+        ["name", "score"],
+        ["left", "right"],
+        ["first", "second"],
+        ["label", "number"],
+      ]);
+      const separator = draft.pick([":", "=", ",", "-"]);
+      return {
+        code: code`
+          def ${name}(${draft.parameter(text, "str")}):
+              ${draft.docstring("Split a line into two parts.")}
+              ${draft.maybe(0.5, () => `if ${draft.string(separator)} not in ${text}:\n    return None`)}
+              ${key}, ${value} = ${text}.split(${draft.string(separator)})
+              return ${key}.strip(), ${draft.pick([`${value}.strip()`, `int(${value})`])}
+        `,
+        usage: `print(${name}(${draft.string(`${draft.pick(stringWords)}${separator}${factor(draft)}`)}))`,
+      };
+    },
+    (): Definition => {
+      const name = draft.define(draft.pick(["check_password", "validate", "is_strong", "is_valid"]));
+      return {
+        code: code`
+          def ${name}(${draft.parameter(text, "str")})${draft.returns("bool")}:
+              ${draft.docstring("Check whether a text follows the rules.")}
+              if len(${text}) < ${factor(draft)}:
+                  return False
+              if ${textTest(draft, text)}:
+                  ${draft.maybe(0.3, () => printValue(draft, text, text, true))}
+                  return False
+              return ${draft.pick(["True", "True", `${text} != ${draft.string("")}`])}
+        `,
+        call: { name, parameters: ["str"], returns: "bool" },
+      };
+    },
+  ])();
+}
+
+/** Takes a text apart, a piece at a time, until nothing is left. */
+function consume(draft: Draft): Definition {
+  const scope = draft.scope();
+  const text = scope.name(textNames);
+  const count = scope.name(counters);
+  const name = draft.define(
+    draft.pick(["peel", "trim_all", "shrink_text", "spell", "consume", "count_parts"]),
+  );
+  const step = draft.pick([`${text} = ${text}[1:]`, `${text} = ${text}[:-1]`, `${text} = ${text}[2:]`]);
+  return {
+    code: draft.chance(0.5)
+      ? code`
+          def ${name}(${draft.parameter(text, "str")}):
+              while ${text}:
+                  print(${draft.pick([text, `${text}[0]`])})
+                  ${step}
+        `
+      : code`
+          def ${name}(${draft.parameter(text, "str")}):
+              ${count} = 0
+              while ${text}:
+                  ${count} += 1
+                  ${step}
+              return ${count}
+        `,
+    call: { name, parameters: ["str"], returns: "none" },
+  };
+}
+
+export const textFamilies = [
+  reverse,
+  palindrome,
+  countChars,
+  rewrite,
+  rewrite,
+  wordCount,
+  longest,
+  formatText,
+  formatText,
+  consume,
+] as const;
