@@ -74,13 +74,10 @@ export class RunDirectory {
     return new RunDirectory(files, path, unlock);
   }
 
-  close(): Promise<void> {
-    return this.#unlock();
-  }
-
-  /** Whether a run has begun here. */
-  async isUsed(): Promise<boolean> {
-    return await hasRun(this.files, this.path);
+  async close(): Promise<void> {
+    await this.#unlock();
+    // Nothing came of it.
+    if ((await this.files.list(this.path)).length === 0) await this.files.remove(this.path);
   }
 
   async writeDescription({ corpus, versions, config, changes }: RunDescription): Promise<void> {
@@ -105,14 +102,16 @@ export class RunDirectory {
   }
 }
 
-async function hasRun(files: LocalFiles, path: string): Promise<boolean> {
-  return (await files.kind(files.join(path, CONFIG))) === "file";
+/** Whether a run has begun in a directory. */
+export async function holdsRun(directory: string): Promise<boolean> {
+  const files = requireLocalFiles("Training");
+  return (await files.kind(files.join(directory, CONFIG))) === "file";
 }
 
 /** @throws SparseLensError when no run has begun in the directory */
 export async function readRunDescription(directory: string): Promise<RunDescription> {
   const files = requireLocalFiles("Training");
-  if (!(await hasRun(files, directory))) {
+  if (!(await holdsRun(directory))) {
     throw new SparseLensError(`${directory} holds no run: there is no ${CONFIG}.`);
   }
   const path = files.join(directory, CONFIG);

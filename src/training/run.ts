@@ -25,6 +25,7 @@ import { type ConfigLayers, mergeLayers, resolveTrainingConfig } from "./presets
 import {
   type ConfigChange,
   compareConfigs,
+  holdsRun,
   RunDirectory,
   readRunDescription,
   referToCorpus,
@@ -85,6 +86,16 @@ export interface TrainingSummary {
   readonly last: ProgressLine;
 }
 
+/** A loss that is not finite, or stays too high. A lower learning rate may help. */
+export class TrainingDiverged extends SparseLensError {
+  constructor(
+    message: string,
+    readonly learningRate: number,
+  ) {
+    super(message);
+  }
+}
+
 /** What tests replace. */
 export interface TrainingParts {
   readonly startTrainer: (
@@ -140,7 +151,7 @@ async function prepare(directory: RunDirectory, options: TrainOptions): Promise<
   const { corpus, resume, versions = {}, config: layers = {} } = options;
   const reference = referToCorpus(directory.files, corpus.directory, corpus.manifest);
   if (resume) return await prepareToResume(directory, reference.sha256, options);
-  if (await directory.isUsed()) {
+  if (await holdsRun(directory.path)) {
     throw new SparseLensError(
       `${directory.path} already holds a run: go on with it by --resume, or name another directory.`,
     );
@@ -325,7 +336,7 @@ class TrainingRun {
       done = await trainer.run(wanted, { signal: this.options.signal });
     } catch (error) {
       if (!(error instanceof SparseLensError) || this.options.signal?.aborted) throw error;
-      throw this.stopped(error.message);
+      throw this.diverged(error.message);
     }
     if (done.length === 0) return;
     const seconds = done.reduce((sum, { milliseconds }) => sum + milliseconds, 0) / 1000;
@@ -353,7 +364,7 @@ class TrainingRun {
       const [average, baseline] = [this.monitor.average, this.monitor.baseline].map((nats) =>
         nats.toFixed(2),
       );
-      throw this.stopped(
+      throw this.diverged(
         `Step ${step}: training has diverged. Its loss has long been around ${average} nats, though ${baseline} need no context (to go on nevertheless, set "stop_on_divergence" to false).`,
       );
     }
@@ -362,7 +373,7 @@ class TrainingRun {
   private async look(scores: boolean, samples: boolean): Promise<void> {
     const { trainer, bigramCounts, validation } = this.data;
     const { config } = this;
-    const { corpus, threads, kernels, signal, onEvent } = this.options;
+    const { corpus, threads, signal, onEvent } = this.options;
     const { step } = trainer;
     onEvent?.({ type: "evaluating", step });
     const weights = await trainer.weights();
@@ -381,7 +392,7 @@ class TrainingRun {
     );
     const request: EvaluationRequest = {
       ...{ model: this.directory.model, config, validation, scores, samples },
-      ...{ threads, kernels, signal },
+      ...{ threads, kernels: trainer.kernels as KernelChoice, signal },
     };
     const evaluation = await this.evaluate(request);
     if (evaluation.scores) {
@@ -429,15 +440,16 @@ class TrainingRun {
     this.options.onEvent?.({ type: "checkpoint", step: trainer.step });
   }
 
-  private stopped(problem: string): SparseLensError {
-    return new SparseLensError(
-      `${problem} Nothing is lost: ${this.whereToGoOn()} A lower "learning_rate" than ${this.config.learning_rate} may help.`,
+  private diverged(problem: string): TrainingDiverged {
+    return new TrainingDiverged(
+      `${problem} Nothing is lost: ${this.whereToGoOn()}`,
+      this.config.learning_rate,
     );
   }
 
   private whereToGoOn(): string {
     return this.savedStep < 0
-      ? "the run had no checkpoint yet."
+      ? "the run has no checkpoint yet, and begins anew when it is resumed."
       : `the run can be resumed from its checkpoint of step ${this.savedStep}.`;
   }
 }

@@ -303,7 +303,7 @@ describe("what goes wrong", () => {
   test("a loss that is not finite: nothing is lost", async () => {
     const { directory, failure } = await run(newDirectory(), {}, notFinite(15));
     expect(failure?.message).toBe(
-      'Step 15: the loss is NaN. Nothing is lost: the run can be resumed from its checkpoint of step 12. A lower "learning_rate" than 0.008 may help.',
+      "Step 15: the loss is NaN. Nothing is lost: the run can be resumed from its checkpoint of step 12.",
     );
     expect(readdirSync(`${directory}/checkpoints`)).toEqual(["step-000006", "step-000012"]);
     expect(steps(directory)).toEqual([8]);
