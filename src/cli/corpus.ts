@@ -25,8 +25,6 @@ export function addCorpus(program: Command, signal: AbortSignal): void {
     .command("corpus")
     .description("Write text as tokens to train on, or show what is in a corpus (corpus show).")
     .argument(...SOURCES_ARGUMENT)
-    // What follows `show` is its own.
-    .enablePositionalOptions()
     .option("-o, --out <directory>", "directory for the corpus")
     .addOption(
       new Option("--tokenizer <tokenizer>", "directory with a tokenizer, a corpus, or a model").conflicts(
@@ -149,8 +147,9 @@ function addShow(corpus: Command): void {
 Example:
   $ sparselens corpus show corpus --split validation --documents 10`,
     )
-    .action(async (directory: string, options: ShowOptions) => {
-      await show(directory, options);
+    .action(async (directory: string, _: unknown, command: Command) => {
+      // Commander gives options that both commands have to the outer one.
+      await show(directory, command.optsWithGlobals());
     });
 }
 
