@@ -12,6 +12,8 @@ const everywhere = [
   ...["mlp_in", "mlp_neuron", "mlp_out", "resid_post_mlp"],
 ].join();
 
+const wide = { n_layer: 1, n_head: 4, d_head: 9, d_model: 35, d_mlp: 40 };
+
 const architectures: Record<string, Record<string, unknown>> = {
   "LayerNorm with bias, gelu, added positions": { rms_norm: false, afrac: null, sink: false },
   "RMSNorm, sink, relu, no biases": { bias: false, activation_type: "relu", afrac: null },
@@ -22,13 +24,8 @@ const architectures: Record<string, Record<string, unknown>> = {
   "relu on the residual stream": { residual_activation_type: "relu", afrac: null },
   "tied embeddings": { tied_unembed: true, afrac: null },
   "learned bigram table": { bigram: "learned", afrac: null },
-  "heads wider than the stream, widths past 32": {
-    n_head: 5,
-    d_head: 9,
-    d_model: 35,
-    d_mlp: 70,
-    afrac: null,
-  },
+  "heads wider than the stream, widths past 32": { ...wide, afrac: null },
+  "the same in layouts that skip zero activations": { ...wide, afrac: 1, afrac_loctypes: everywhere },
   "AbsTopK everywhere": { afrac: 0.5, afrac_loctypes: everywhere },
   "AbsTopK everywhere, LayerNorm, relu, concatenated positions, tied": {
     ...{ afrac: 0.4, afrac_loctypes: everywhere, rms_norm: false, activation_type: "relu" },
