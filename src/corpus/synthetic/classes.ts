@@ -51,6 +51,9 @@ function record(draft: Draft): Definition {
     index >= firstOptional ? `${field.name}=None` : draft.parameter(field.name, field.type),
   );
   const extra = draft.maybe(0.3, () => `self.${scope.name(listAttributes)} = []`);
+  const stores = fields.map((field) => `self.${field.name} = ${field.name}`);
+  if (draft.chance(0.3)) draft.random.shuffle(stores);
+  const base = draft.maybe(0.08, () => "(object)");
   const usable = fields.slice(0, firstOptional);
   const chosen = draft.sample(methods, draft.pick([0, 1, 1, 2, 2, 3]));
   const written = chosen.map((method) => method(draft, usable)).filter((method) => method.code !== "");
@@ -62,10 +65,10 @@ function record(draft: Draft): Definition {
   const args = usable.map((field) => value(draft, field)).join(", ");
   return {
     code: code`
-      class ${className}:
-          ${draft.docstring(`A ${spoken(instance)} with ${usable.map((field) => spoken(field.name)).join(" and ")}.`)}
+      class ${className}${base}:
+          ${draft.classDocstring(`A ${spoken(instance)} with ${usable.map((field) => spoken(field.name)).join(" and ")}.`)}
           def __init__(self, ${parameters.join(", ")}):
-              ${fields.map((field) => `self.${field.name} = ${field.name}`).join("\n")}
+              ${stores.join("\n")}
               ${extra}
           ${kept.length > 0 ? `\n${kept.map((method) => method.code).join("\n\n")}` : ""}
     `,
@@ -173,6 +176,17 @@ const methods: readonly ((draft: Draft, fields: readonly Attribute[]) => Method)
     };
   },
   (draft, fields) => {
+    const name = draft.pick(["update", "change", "edit", "configure", "set_all"]);
+    return {
+      name,
+      code: code`
+        def ${name}(self, ${fields.map((field) => `${field.name}=None`).join(", ")}):
+            ${fields.map((field) => `if ${field.name} is not None:\n    self.${field.name} = ${field.name}`).join("\n")}
+      `,
+      use: `$.${name}(${fields[0]!.name}=${value(draft, fields[0]!)})`,
+    };
+  },
+  (draft, fields) => {
     const field = draft.pick(fields);
     return {
       name: "__eq__",
@@ -270,7 +284,7 @@ function collection(draft: Draft): Definition {
   return {
     code: code`
       class ${className}:
-          ${draft.docstring(`Keeps ${noun.many}.`)}
+          ${draft.classDocstring(`Keeps ${noun.many}.`)}
           def __init__(self${named ? `, ${owner}` : ""}):
               ${named ? `self.${owner} = ${owner}` : ""}
               self.${held} = ${start}
@@ -314,7 +328,7 @@ function account(draft: Draft): Definition {
   return {
     code: code`
       class ${className}:
-          ${draft.docstring(`Holds the ${balance} of one ${owner}.`)}
+          ${draft.classDocstring(`Holds the ${balance} of one ${owner}.`)}
           def __init__(self, ${owner}, ${balance}${draft.pick(["", "=0"])}):
               self.${owner} = ${owner}
               self.${balance} = ${balance}
@@ -361,7 +375,7 @@ function stack(draft: Draft): Definition {
   return {
     code: code`
       class ${className}:
-          ${draft.docstring(queue ? "First in, first out." : "Last in, first out.")}
+          ${draft.classDocstring(queue ? "First in, first out." : "Last in, first out.")}
           def __init__(self):
               self.${held} = []
 

@@ -23,6 +23,8 @@ export function code(template: TemplateStringsArray, ...values: readonly (string
     } else if (value.includes("\n")) {
       const line = text.slice(text.lastIndexOf("\n") + 1);
       const margin = " ".repeat(line.length - line.trimStart().length);
+      // A value that begins with a blank line leaves no spaces on it.
+      if (value.startsWith("\n") && line.trim() === "") text = text.slice(0, text.length - line.length);
       text += value.replaceAll(/\n(?=[^\n])/g, `\n${margin}`) + next;
     } else {
       text += value + next;

@@ -50,6 +50,7 @@ export class Draft {
   private readonly mixedQuotes: boolean;
   private readonly documented: number;
   private readonly commented: number;
+  private readonly spaced: boolean;
   private readonly theme: { readonly text: Noun; readonly number: Noun; readonly record: Noun };
 
   constructor(readonly random: Random) {
@@ -63,6 +64,7 @@ export class Draft {
     ]);
     this.documented = random.choice([0, 0, 0.3, 0.9]);
     this.commented = random.choice([0, 0, 0.1, 0.4]);
+    this.spaced = random.chance(0.5);
     this.hinted = random.chance(0.08);
     this.theme = {
       text: random.choice(textNouns),
@@ -143,6 +145,12 @@ export class Draft {
 
   docstring(sentence: string): string {
     return this.random.chance(this.documented) ? `"""${sentence}"""` : "";
+  }
+
+  /** The docstring of a class, which many programs separate from what follows by a blank line. */
+  classDocstring(sentence: string): string {
+    const docstring = this.docstring(sentence);
+    return docstring && this.spaced ? `${docstring}\n` : docstring;
   }
 
   comment(text: string): string {

@@ -3,7 +3,17 @@ import { flagTest, numberTest, test, textTest } from "./conditions.js";
 import { type Definition, type Draft, spoken } from "./draft.js";
 import { printBetween, printValue } from "./printing.js";
 import type { Scope } from "./scope.js";
-import { factor, number, numberList, person, text, word, wordList } from "./values.js";
+import {
+  dictionary,
+  factor,
+  nestedList,
+  number,
+  numberList,
+  person,
+  text,
+  word,
+  wordList,
+} from "./values.js";
 import {
   accumulators,
   counters,
@@ -30,8 +40,13 @@ const anyField = [
 function optionalArguments(draft: Draft): Definition {
   const scope = draft.scope();
   const count = draft.pick([2, 3, 3, 4, 4, 5]);
-  const fields = scope.names(draft.chance(0.85) ? anyField : shortNames, count);
-  const required = draft.chance(0.4) ? count : draft.between(0, count - 1);
+  const pool = draft.weighted([
+    [5, anyField],
+    [4, [...accumulators, ...counters]],
+    [1, shortNames],
+  ]);
+  const fields = scope.names(pool, count);
+  const required = draft.chance(0.3) ? count : draft.between(0, count - 1);
   const parameters = fields.map((field, index) => (index < required ? field : `${field}=None`));
   const optional = fields.slice(required);
   const noun = draft.pick(recordNouns);
@@ -85,6 +100,44 @@ function optionalArguments(draft: Draft): Definition {
           ${body}
     `,
     usage: draft.chance(0.5) ? `print(${name}(${args.join(", ")}))` : `${name}(${args.join(", ")})`,
+  };
+}
+
+/** A function without parameters that gives a fixed value. */
+function source(draft: Draft): Definition {
+  const noun = draft.noun(draft.pick(["text", "number"] as const));
+  const name = draft.define(
+    draft.pick([
+      noun.one,
+      noun.many,
+      noun.many,
+      `get_${noun.many}`,
+      `default_${noun.one}`,
+      draft.pick(functionNames),
+    ]),
+  );
+  const value = draft.either(
+    () => numberList(draft),
+    () => wordList(draft),
+    () => nestedList(draft),
+    () => dictionary(draft),
+    () => text(draft),
+    () => String(number(draft)),
+  );
+  const result = draft.scope().name(accumulators);
+  return {
+    code: draft.chance(0.5)
+      ? code`
+          def ${name}():
+              return ${value}
+        `
+      : code`
+          def ${name}():
+              ${result} = ${value}
+              ${draft.maybe(0.4, () => `print(${result})`)}
+              return ${result}
+        `,
+    usage: `print(${name}())`,
   };
 }
 
@@ -411,6 +464,9 @@ export function choiceStatements(draft: Draft, scope: Scope): string {
 }
 
 export const functionFamilies = [
+  source,
+  optionalArguments,
+  optionalArguments,
   optionalArguments,
   optionalArguments,
   defaults,

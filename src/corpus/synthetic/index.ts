@@ -1,5 +1,6 @@
 import type { Random } from "../../random.js";
 import { accumulation, workspace } from "./accumulations.js";
+import { procedure, scriptBlock, workingClass } from "./blocks.js";
 import { classFamilies } from "./classes.js";
 import { code } from "./code.js";
 import { dictionaryFamilies, lookups } from "./dictionaries.js";
@@ -22,7 +23,9 @@ type Statements = (draft: Draft, scope: Scope) => string;
 
 /** The kinds of definitions, with the weight of each kind. */
 const definitions: readonly (readonly [number, readonly Family[]])[] = [
-  [16, [accumulation]],
+  [14, [accumulation]],
+  [20, [procedure]],
+  [7, [workingClass]],
   [9, numberFamilies],
   [8, textFamilies],
   [9, listFamilies],
@@ -31,13 +34,14 @@ const definitions: readonly (readonly [number, readonly Family[]])[] = [
   [13, classFamilies],
   [9, fileFamilies],
   [13, loopFamilies],
-  [16, functionFamilies],
+  [18, functionFamilies],
   [5, errorFamilies],
   [5, libraryFamilies],
 ];
 
 /** The kinds of statements outside of functions. */
 const statements: readonly (readonly [number, Statements])[] = [
+  [14, scriptBlock],
   [5, workspace],
   [4, listsOfLists],
   [4, lookups],
@@ -148,6 +152,7 @@ function assertions(draft: Draft, calls: readonly Call[]): string {
 function callStatements(draft: Draft, scope: Scope, call: Call): string {
   const args = call.parameters.map((type) => literal(draft, type)).join(", ");
   const expression = `${call.name}(${args})`;
+  if (call.returns === "none" && call.result === undefined) return expression;
   return draft.either(
     () => `print(${expression})`,
     () => {

@@ -3,7 +3,11 @@ import { people, roundNumbers, sentences, smallNumbers, stringWords } from "./wo
 
 /** A small number, as programs mostly use them. */
 export function number(draft: Draft): number {
-  return draft.pick(draft.chance(0.8) ? smallNumbers : roundNumbers);
+  return draft.chance(0.75)
+    ? draft.pick(smallNumbers)
+    : draft.chance(0.5)
+      ? draft.between(10, 20)
+      : draft.pick(roundNumbers);
 }
 
 /** A number from 2 to 10. */
@@ -38,7 +42,8 @@ function length(draft: Draft): number {
 export function numberList(draft: Draft, count = length(draft)): string {
   if (draft.chance(0.15)) return `[${Array.from({ length: count }, (_, index) => index + 1).join(", ")}]`;
   const pool = draft.chance(0.8) ? smallNumbers : roundNumbers;
-  return `[${Array.from({ length: count }, () => draft.pick(pool)).join(", ")}]`;
+  const wide = draft.chance(0.3);
+  return `[${Array.from({ length: count }, () => (wide ? draft.between(0, 20) : draft.pick(pool))).join(", ")}]`;
 }
 
 export function wordList(draft: Draft, count = length(draft)): string {
@@ -51,7 +56,7 @@ export function wordList(draft: Draft, count = length(draft)): string {
 /** A nested list on one line, of numbers or, sometimes, of words. */
 export function nestedList(draft: Draft, element: "int" | "str" = draft.chance(0.8) ? "int" : "str"): string {
   const rows = draft.weighted([
-    [2, 1],
+    [4, 1],
     [4, 2],
     [3, 3],
     [0.5, 4],
