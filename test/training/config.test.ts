@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parseConfig } from "../../src/model/config.js";
 import {
@@ -68,6 +69,21 @@ describe("parseTrainingConfig", () => {
       "At most 2",
     );
   });
+});
+
+test("the documentation has every key, with what it allows and its default", () => {
+  const page = readFileSync(new URL("../../docs/training.md", import.meta.url), "utf8");
+  const derived = ["n_head", "d_mlp", "vocab_size", "afrac_loctypes", "density"];
+  const rows = new Map(
+    page.split("\n").flatMap((line) => {
+      const cells = line.split("|").map((cell) => cell.trim());
+      return /^`\w+`$/.test(cells[1] ?? "") ? [[cells[1].slice(1, -1), cells] as const] : [];
+    }),
+  );
+  for (const [key, { allowed, fallback }] of CONFIG_KEYS) {
+    expect(rows.get(key)?.[3], key).toBe(allowed);
+    if (!derived.includes(key)) expect(rows.get(key)?.[2], key).toBe(String(fallback));
+  }
 });
 
 test("the model's own configuration has the released keys", () => {
