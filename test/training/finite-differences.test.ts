@@ -12,7 +12,7 @@ const everywhere = [
   ...["mlp_in", "mlp_neuron", "mlp_out", "resid_post_mlp"],
 ].join();
 
-const wide = { n_layer: 1, n_head: 4, d_head: 9, d_model: 35, d_mlp: 40 };
+const wide = { n_layer: 1, n_head: 5, d_head: 9, d_model: 35, d_mlp: 40 };
 
 const architectures: Record<string, Record<string, unknown>> = {
   "LayerNorm with bias, gelu, added positions": { rms_norm: false, afrac: null, sink: false },
