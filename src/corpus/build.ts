@@ -87,6 +87,7 @@ export async function writeCorpus(directory: string, options: CorpusOptions): Pr
 class CorpusWriter {
   private readonly turns = new Turns();
   private readonly validation: number;
+  private readonly sampleBytes: number;
 
   constructor(
     private readonly files: LocalFiles,
@@ -95,10 +96,11 @@ class CorpusWriter {
     private readonly reading: ReadOptions,
   ) {
     this.validation = options.validation ?? VALIDATION_DEFAULT;
+    this.sampleBytes = options.sampleBytes ?? SAMPLE_DEFAULT;
   }
 
   async write(sources: readonly Source[]): Promise<CorpusManifest> {
-    const { files, directory, reading } = this;
+    const { files, directory, reading, validation, sampleBytes } = this;
     const spoolDirectory = files.join(directory, "spool");
     await files.makeDirectory(spoolDirectory);
     const spool = new DocumentSpool(files, spoolDirectory);
@@ -123,7 +125,7 @@ class CorpusWriter {
       format: FORMAT,
       version: VERSION,
       seed,
-      options: { validation: this.validation, field, extensions, maximumBytes, skipBroken },
+      options: { validation, field, extensions, maximumBytes, skipBroken, sampleBytes },
       sources: counts.sources,
       tokenizer: {
         source: "tokenizer" in given ? given.source : null,
@@ -176,8 +178,8 @@ class CorpusWriter {
 
   /** Trains a tokenizer on the training split, or as much of it as was asked for. */
   private async train(spool: DocumentSpool, vocabularySize: number, counts: Gathered): Promise<Tokenizer> {
-    const { onProgress, signal, sampleBytes = SAMPLE_DEFAULT } = this.options;
-    const total = Math.min(sampleBytes, counts.splits.train.bytes);
+    const { onProgress, signal } = this.options;
+    const total = Math.min(this.sampleBytes, counts.splits.train.bytes);
     const words = new WordCounts();
     const decoder = new TextDecoder();
     let done = 0;

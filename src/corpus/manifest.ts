@@ -21,6 +21,8 @@ export interface CorpusManifest {
     readonly extensions: readonly string[];
     readonly maximumBytes: number;
     readonly skipBroken: boolean;
+    /** Text that a tokenizer is trained on at most, in bytes. */
+    readonly sampleBytes: number;
   };
   readonly sources: readonly SourceCounts[];
   readonly tokenizer: {
