@@ -126,7 +126,7 @@ export function spare_columns(ranks: usize, rows: i32, columns: i32, j: i32): vo
  * Keeps the k weights of highest rank and zeroes the others; of equal ranks the first are kept. n is a multiple of 16.
  * @param ranks i32[n], see rank_magnitudes
  * @param guess a rank near the k-th, or 0: saves time
- * @returns the rank of the k-th
+ * @returns a rank from that of the first weight zeroed to that of the last kept: the next call's guess
  */
 export function keep_highest(w: usize, ranks: usize, n: i32, k: i32, guess: i32): i32 {
   if (k <= 0) {

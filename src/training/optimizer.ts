@@ -90,7 +90,6 @@ export class Optimizer {
 
   #gradientScale(plan: StepPlan): number {
     const { kernels, memory, index } = this.#thread;
-    const { floatBytes } = memory;
     const cell = (parameter: TrainedParameter) => 2 * this.#parameters.indexOf(parameter);
     for (const parameter of this.#mine) {
       const { matrix, gradient, size } = parameter;
@@ -103,8 +102,6 @@ export class Optimizer {
         if (plan.gradients === "all") {
           kernels.gather_nonzeros(nonzeroGradient, gradient, byRow.pointers, byRow.indices, rows);
         }
-        // The sum is taken in fours.
-        kernels.zero(nonzeroGradient + nonzeros * floatBytes, 4 * floatBytes);
         part = kernels.sum_of_squares(nonzeroGradient, nonzeros);
       }
       sums[cell(parameter)] = this.#hasNonzerosOnly(parameter, plan)
