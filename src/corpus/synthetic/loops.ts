@@ -371,6 +371,7 @@ export const loopFamilies = [
   fetching,
   endless,
   endless,
+  endless,
   flagging,
   flagging,
 ] as const;
