@@ -31,7 +31,7 @@ function fileVariable(draft: Draft, scope: Scope, mode: Mode): string {
   return scope.numbered(`${stem}_${draft.pick(["file", "path", "name"])}`);
 }
 
-export function opened(draft: Draft, name: string, mode: Mode, explicit = 0.75): string {
+export function opened(draft: Draft, name: string, mode: Mode, explicit = 0.6): string {
   return mode === "r" && !draft.chance(explicit) ? `open(${name})` : `open(${name}, ${draft.string(mode)})`;
 }
 
@@ -252,16 +252,16 @@ export function fileStatements(draft: Draft, scope: Scope): string {
   const read = (): string =>
     draft.either(
       () =>
-        `with ${opened(draft, fileName(draft, "r"), "r", 0.75)} as ${f}:\n    ${result} = ${f}.read()\nprint(${result})`,
+        `with ${opened(draft, fileName(draft, "r"), "r", 0.65)} as ${f}:\n    ${result} = ${f}.read()\nprint(${result})`,
       () =>
-        `${f} = ${opened(draft, fileName(draft, "r"), "r", 0.75)}\n${result} = ${f}.read()\n${f}.close()\nprint(${result})`,
+        `${f} = ${opened(draft, fileName(draft, "r"), "r", 0.65)}\n${result} = ${f}.read()\n${f}.close()\nprint(${result})`,
       () =>
-        `with ${opened(draft, fileName(draft, "r"), "r", 0.75)} as ${f}:\n    for ${noun.one} in ${f}:\n        print(${noun.one}.strip())`,
+        `with ${opened(draft, fileName(draft, "r"), "r", 0.65)} as ${f}:\n    for ${noun.one} in ${f}:\n        print(${noun.one}.strip())`,
       () => {
         const isSet = draft.chance(0.5);
         return code`
           ${result} = ${isSet ? "set()" : draft.string("")}
-          with ${opened(draft, fileName(draft, "r"), "r", 0.75)} as ${f}:
+          with ${opened(draft, fileName(draft, "r"), "r", 0.65)} as ${f}:
               for ${noun.one} in ${f}:
                   ${isSet ? `${result}.add(${noun.one})` : `${result} += ${noun.one}`}
         `;

@@ -319,7 +319,7 @@ function file(body: Body): string | undefined {
       3,
       () => {
         body.variables.push(result);
-        return `with ${opened(draft, source, "r", 0.7)} as ${handle}:\n    ${result.name} = ${handle}.read()`;
+        return `with ${opened(draft, source, "r", 0.6)} as ${handle}:\n    ${result.name} = ${handle}.read()`;
       },
     ],
     [
@@ -333,7 +333,7 @@ function file(body: Body): string | undefined {
       sink ? 2 : 0,
       () => {
         const line = body.scope.name(["line", "row", "entry", "text", "word"]);
-        return `with ${opened(draft, source, "r", 0.7)} as ${handle}:\n    for ${line} in ${handle}:\n        ${sink!.kind === "set" ? `${sink!.name}.add(${line})` : `${sink!.name} += ${line}`}`;
+        return `with ${opened(draft, source, "r", 0.6)} as ${handle}:\n    for ${line} in ${handle}:\n        ${sink!.kind === "set" ? `${sink!.name}.add(${line})` : `${sink!.name} += ${line}`}`;
       },
     ],
     [
