@@ -1,6 +1,6 @@
 import { code, lines } from "./code.js";
 import { test } from "./conditions.js";
-import { type Definition, type Draft, spoken, type Type } from "./draft.js";
+import { capital, type Definition, type Draft, spoken, type Type } from "./draft.js";
 import { printNotice, printValue } from "./printing.js";
 import type { Scope } from "./scope.js";
 import { factor, number, numberList, text, word, wordList } from "./values.js";
@@ -331,8 +331,4 @@ export function workspace(draft: Draft, scope: Scope): string {
       );
   }
   return statements.join("\n");
-}
-
-function capital(text: string): string {
-  return text[0]!.toUpperCase() + text.slice(1);
 }

@@ -1,10 +1,10 @@
 import { code } from "./code.js";
-import { type Definition, type Draft, spoken, type Type } from "./draft.js";
+import { capital, type Definition, type Draft, spoken, type Type } from "./draft.js";
 import type { Scope } from "./scope.js";
 import { statements } from "./statements.js";
 import { number, numberList, word } from "./values.js";
 import { type Body, declare, define, type Kind, useOf, type Variable } from "./variables.js";
-import { classNames, functionVerbs, methodVerbs, notices } from "./words.js";
+import { classNames, functionVerbs, methodVerbs } from "./words.js";
 
 /** The variables with which a piece of program begins: mostly one or two that grow, and a few of other kinds. */
 function openingKinds(draft: Draft): Kind[] {
@@ -60,7 +60,8 @@ export function procedure(draft: Draft): Definition {
   const parameters = parameterKinds(draft).map((kind) => declare(draft, scope, kind));
   const body: Body = { draft, scope, variables: [...parameters], locked: [], depth: 0, place: "function" };
   const noun = draft.noun(draft.pick(["text", "number", "record"] as const));
-  const name = draft.define(`${draft.pick(functionVerbs)}_${draft.pick([noun.one, noun.many])}`);
+  const [verb, object] = [draft.pick(functionVerbs), draft.pick([noun.one, noun.many])];
+  const name = draft.define(`${verb}_${object}`);
   const types = parameters.map(({ kind }) => typeOf[kind]);
   const returned = draft.chance(0.85);
   const opening = openingKinds(draft)
@@ -69,7 +70,7 @@ export function procedure(draft: Draft): Definition {
   return {
     code: code`
       def ${name}(${parameters.map((each, index) => draft.parameter(each.name, types[index]!)).join(", ")}):
-          ${draft.docstring(`${draft.pick(notices)}.`)}
+          ${draft.docstring(`${capital(verb)} the ${object}.`)}
           ${opening.join("\n")}
           ${statements(body, draft.between(2, 5))}
           ${closing(body).join("\n")}
@@ -126,7 +127,7 @@ export function workingClass(draft: Draft): Definition {
     names.add(name);
     return code`
       def ${name}(${["self", ...parameters.map((each) => each.name)].join(", ")}):
-          ${draft.docstring(`${draft.pick(notices)}.`)}
+          ${draft.docstring(`${capital(spoken(name))} the ${spoken(copied[0]!.name)}.`)}
           ${statements(body, draft.between(1, 4))}
           ${draft.maybe(0.4, () => result(body))}
     `;

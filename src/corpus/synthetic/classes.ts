@@ -1,6 +1,6 @@
 import { code } from "./code.js";
 import { flagTest, numberTest } from "./conditions.js";
-import { type Definition, type Draft, spoken } from "./draft.js";
+import { capital, type Definition, type Draft, spoken } from "./draft.js";
 import { printBetween, printNotice, printValue } from "./printing.js";
 import type { Scope } from "./scope.js";
 import { factor, number, person, text, word } from "./values.js";
@@ -343,7 +343,7 @@ function account(draft: Draft): Definition {
                   ${refuse}
               self.${balance} -= ${amount}
               return ${draft.pick(["True", `self.${balance}`])}
-          ${draft.maybe(0.3, () => `\ndef report(self):\n    ${printBetween(draft, `${balance[0]!.toUpperCase()}${balance.slice(1)} of`, `self.${owner}`, "", true)}\n    print(self.${balance})`)}
+          ${draft.maybe(0.3, () => `\ndef report(self):\n    ${printBetween(draft, `${capital(balance)} of`, `self.${owner}`, "", true)}\n    print(self.${balance})`)}
     `,
     usage: [
       `${instance} = ${className}(${person(draft)}, ${factor(draft)}0)`,

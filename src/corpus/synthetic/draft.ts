@@ -172,3 +172,7 @@ export class Draft {
 export function spoken(identifier: string): string {
   return identifier.replaceAll("_", " ");
 }
+
+export function capital(text: string): string {
+  return text[0]!.toUpperCase() + text.slice(1);
+}

@@ -1,6 +1,6 @@
 import { code } from "./code.js";
 import { numberTest } from "./conditions.js";
-import type { Definition, Draft } from "./draft.js";
+import { capital, type Definition, type Draft } from "./draft.js";
 import { printValue } from "./printing.js";
 import { factor } from "./values.js";
 import { accumulators, counters, flags, indexNames, namePairs, shortNames } from "./words.js";
@@ -379,7 +379,7 @@ function derive(draft: Draft): Definition {
         code: draft.either(
           () => code`
             def ${name}(${draft.parameter(noun.many, "ints")}):
-                ${draft.docstring(`${what[0]!.toUpperCase()}${what.slice(1)} every ${noun.one}.`)}
+                ${draft.docstring(`${capital(what)} every ${noun.one}.`)}
                 return [${value} for ${noun.one} in ${noun.many}]
           `,
           () => code`

@@ -1,6 +1,6 @@
 import { code } from "./code.js";
 import { numberTest } from "./conditions.js";
-import type { Definition, Draft } from "./draft.js";
+import { capital, type Definition, type Draft } from "./draft.js";
 import { printNotice, printValue } from "./printing.js";
 import { factor, number } from "./values.js";
 import { accumulators, counters, indexNames, namePairs, numberNouns, shortNames } from "./words.js";
@@ -208,7 +208,7 @@ function digits(draft: Draft): Definition {
   return {
     code: code`
       def ${name}(${draft.parameter(n, "int")})${draft.returns("int")}:
-          ${draft.docstring(`${verb[0]!.toUpperCase()}${verb.slice(1)} the digits of a number.`)}
+          ${draft.docstring(`${capital(verb)} the digits of a number.`)}
           ${total} = ${start}
           while ${draft.pick([n, n, `${n} > 0`])}:
               ${verb === "count" ? "" : `${digit} = ${n} % 10`}

@@ -1,16 +1,16 @@
-import { type Draft, type PrintStyle, spoken } from "./draft.js";
+import { capital, type Draft, type PrintStyle, spoken } from "./draft.js";
 import { notices } from "./words.js";
 
 /** `print` of a message that names a value, and the value. */
 export function printValue(draft: Draft, label: string, value: string, valueIsText = false): string {
   const said = spoken(label);
-  const capital = said[0]!.toUpperCase() + said.slice(1);
+  const heading = capital(said);
   const [before, after] = draft.weighted([
-    [4, [`${capital}:`, ""]],
+    [4, [`${heading}:`, ""]],
     [2, [`The ${said} is`, ""]],
     [1, [`${said}:`, ""]],
     [1, [`${said} =`, ""]],
-    [1, [capital, ""]],
+    [1, [heading, ""]],
     [1, ["Result:", ""]],
     [1, ["Got", said]],
     [0.5, ["Found", said]],

@@ -87,7 +87,7 @@ export function dictionary(draft: Draft, count = draft.between(2, 4)): string {
 export function literal(draft: Draft, type: Type): string {
   switch (type) {
     case "int":
-      return String(number(draft));
+      return String(draft.chance(0.9) ? draft.pick(smallNumbers) : number(draft));
     case "str":
       return text(draft);
     case "bool":
