@@ -348,8 +348,7 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
   }
 
   #isDense(weights: TrainedMatrix): boolean {
-    const { layout, isEmbedding } = weights;
-    return this.#gradients.weightGradients === "all" || layout.forward === "dense" || isEmbedding;
+    return this.#gradients.weightGradients === "all" || weights.layout.gradient === "dense";
   }
 
   #allPanels(work: (panel: number) => void): void {

@@ -3,7 +3,7 @@ import type { Arena } from "./memory.js";
 import type { Thread } from "./thread.js";
 import type { CompressedRows, SparseWeights } from "./weights.js";
 
-/** Which form of a matrix its products use. */
+/** Which form of a matrix a product uses, or its gradient has: all weights, or the nonzeros alone. */
 export type Layout = "dense" | "sparse";
 
 /**
@@ -22,10 +22,12 @@ export interface TrainedMatrix extends SparseWeights {
   readonly transposed: CompressedRows;
   /** A table that is looked up: its gradient is dense and cheap. */
   readonly isEmbedding: boolean;
+  /** A table that activations are multiplied with, too. */
+  readonly isTied: boolean;
   /** Whether AbsTopK thins out the gradient of what the matrix puts out. */
   readonly sparseOutput: boolean;
   /** Shared by all views of the matrix (a tied unembedding is one). */
-  readonly layout: { forward: Layout; backward: Layout };
+  readonly layout: { forward: Layout; backward: Layout; gradient: Layout };
 }
 
 /** Blocks of 32 that hold `count`. */
@@ -41,6 +43,7 @@ export function blockedSize(rows: number, columns: number): number {
 export interface MatrixOptions {
   readonly bias: Pointer;
   readonly isEmbedding: boolean;
+  readonly isTied: boolean;
   readonly trained: boolean;
   readonly sparseOutput: boolean;
 }
@@ -50,7 +53,7 @@ export function reserveMatrix(
   arena: Arena,
   rows: number,
   columns: number,
-  { bias, isEmbedding, trained, sparseOutput }: MatrixOptions,
+  { bias, isEmbedding, isTied, trained, sparseOutput }: MatrixOptions,
 ): TrainedMatrix {
   const size = blockedSize(rows, columns);
   const compressed = (count: number): CompressedRows => ({
@@ -60,14 +63,14 @@ export function reserveMatrix(
     values: arena.floats(rows * columns + 4),
   });
   return {
-    ...{ rows, columns, bias, isEmbedding, sparseOutput },
+    ...{ rows, columns, bias, isEmbedding, isTied, sparseOutput },
     weights: arena.floats(size),
     gradient: trained ? arena.floats(size) : 0,
     nonzeroGradient: trained ? arena.floats(rows * columns) : 0,
     panels: arena.floats(blocksOf(rows) * PANEL * columns),
     byRow: compressed(rows),
     transposed: compressed(columns),
-    layout: { forward: "dense", backward: "dense" },
+    layout: { forward: "dense", backward: "dense", gradient: "dense" },
     // What decoding would need.
     ...{
       nonzeros: rows * columns,

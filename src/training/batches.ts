@@ -48,7 +48,8 @@ export class Batches {
   }
 
   #begin(epoch: number): void {
-    const random = new Random(this.#seed * 65_537 + epoch + 1);
+    // A stream for each epoch; seeds have 53 bits.
+    const random = new Random(Number(BigInt.asUintN(53, BigInt(this.#seed) * 65_537n + BigInt(epoch + 1))));
     const spare = this.#tokens.length - 1 - this.#windows * this.#blockSize;
     const offset = random.integer(Math.min(spare, this.#blockSize - 1) + 1);
     this.#starts = random.shuffle(

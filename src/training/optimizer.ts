@@ -1,7 +1,7 @@
 import type { Pointer } from "../engine/kernels.js";
 import type { Arena } from "../engine/memory.js";
 import type { Thread } from "../engine/thread.js";
-import { type Layout, refreshMatrix } from "../engine/trained-weights.js";
+import { type Layout, refreshMatrix, type TrainedMatrix } from "../engine/trained-weights.js";
 import { SparseLensError } from "../errors.js";
 import type { TrainingConfig } from "./config.js";
 import type { StepPlan } from "./schedule.js";
@@ -13,6 +13,9 @@ export type OptimizerConfig = Pick<
 >;
 
 const SETTINGS = 9;
+
+/** Density of a matrix below which the gradients of its nonzeros alone take less time than all. */
+const SPARSE_GRADIENT_BELOW = 0.2;
 
 /** AdamW and, after it, the projection to the schedule's L0 (paper, section 2.1). Each parameter belongs to a thread. */
 export class Optimizer {
@@ -26,6 +29,8 @@ export class Optimizer {
   readonly #thread: Thread;
   readonly #config: OptimizerConfig;
   readonly #parameters: readonly TrainedParameter[];
+  /** Weights that the gradient's root mean square is taken over. */
+  readonly #count: number;
   /** This thread's. */
   readonly #mine: readonly TrainedParameter[];
   /** f32[parameters][2]: sum of the squared gradients, and the part of the nonzeros where it is known. */
@@ -43,6 +48,10 @@ export class Optimizer {
     this.#thread = thread;
     this.#config = config;
     this.#parameters = parameters.filter(({ isTrained }) => isTrained);
+    this.#count = this.#parameters.reduce(
+      (sum, parameter) => sum + (isMeasured(parameter) ? parameter.count : 0),
+      0,
+    );
     this.#mine = share(this.#parameters, thread.count)[thread.index];
     this.#squares = arena.floats(2 * this.#parameters.length);
     const largest = Math.max(...this.#parameters.map(({ size }) => size));
@@ -54,7 +63,7 @@ export class Optimizer {
   /** Makes what products read from the weights, for weights of these densities. */
   refresh(plan: Pick<StepPlan, "density">): void {
     this.#chooseLayouts(plan);
-    for (const { matrix } of this.#mine) if (matrix) refreshMatrix(this.#thread, matrix);
+    for (const { matrix } of this.#mine) if (isMultiplied(matrix)) refreshMatrix(this.#thread, matrix);
     this.#thread.barrier();
   }
 
@@ -79,13 +88,15 @@ export class Optimizer {
       const layout = (limit: number): Layout => (share < limit ? "sparse" : "dense");
       matrix.layout.forward = layout(sparseBelow.forward);
       matrix.layout.backward = layout(sparseBelow.backward);
+      // The gradient of a table is dense and cheap; elsewhere a nonzero's costs some times a dense one's.
+      const isSparse =
+        !matrix.isEmbedding && share < SPARSE_GRADIENT_BELOW && matrix.layout.forward === "sparse";
+      matrix.layout.gradient = isSparse ? "sparse" : "dense";
     }
   }
 
   #hasNonzerosOnly({ matrix }: TrainedParameter, { gradients }: StepPlan): boolean {
-    return (
-      gradients === "nonzero" && matrix !== null && matrix.layout.forward === "sparse" && !matrix.isEmbedding
-    );
+    return gradients === "nonzero" && matrix?.layout.gradient === "sparse";
   }
 
   #gradientScale(plan: StepPlan): number {
@@ -94,10 +105,9 @@ export class Optimizer {
     for (const parameter of this.#mine) {
       const { matrix, gradient, size } = parameter;
       const sums = memory.floats(this.#squares, 2 * this.#parameters.length);
-      const isSparse = matrix !== null && matrix.layout.forward === "sparse" && !matrix.isEmbedding;
-      const nonzeros = isSparse ? memory.words[(matrix.byRow.pointers >> 2) + matrix.rows] : 0;
       let part = 0;
-      if (isSparse) {
+      if (matrix?.layout.gradient === "sparse") {
+        const nonzeros = memory.words[(matrix.byRow.pointers >> 2) + matrix.rows];
         const { byRow, nonzeroGradient, rows } = matrix;
         if (plan.gradients === "all") {
           kernels.gather_nonzeros(nonzeroGradient, gradient, byRow.pointers, byRow.indices, rows);
@@ -114,7 +124,7 @@ export class Optimizer {
     let whole = 0;
     let sparse = 0;
     let nonzero = 0;
-    for (const parameter of this.#parameters) {
+    for (const parameter of this.#parameters.filter(isMeasured)) {
       const part = sums[cell(parameter) + 1];
       nonzero += part;
       if (this.#hasNonzerosOnly(parameter, plan)) continue;
@@ -124,8 +134,7 @@ export class Optimizer {
     if (plan.gradients === "nonzero") whole += nonzero * this.ratio;
     else if (nonzero > 0) this.ratio = sparse / nonzero;
     this.#thread.barrier();
-    const count = this.#parameters.reduce((sum, parameter) => sum + parameter.count, 0);
-    this.gradient_rms = Math.sqrt(whole / count);
+    this.gradient_rms = Math.sqrt(whole / this.#count);
     if (!Number.isFinite(this.gradient_rms)) {
       const message = `The gradient of step ${plan.step} is not finite: training diverged. Lower the learning rate.`;
       if (index === 0) throw new SparseLensError(message);
@@ -170,7 +179,7 @@ export class Optimizer {
       const guess = this.#thresholds.get(parameter) ?? 0;
       this.#thresholds.set(parameter, kernels.keep_highest(weights, this.#ranks, size, kept, guess));
     }
-    if (parameter.matrix) refreshMatrix(this.#thread, parameter.matrix);
+    if (isMultiplied(parameter.matrix)) refreshMatrix(this.#thread, parameter.matrix);
   }
 
   #stepNonzeros({ matrix, weights, first_moment, second_moment }: TrainedParameter): void {
@@ -195,6 +204,16 @@ export class Optimizer {
       ...([pointers, indices, values, rows, columns] as const),
     );
   }
+}
+
+/** A table that is only looked up needs no copies for products. */
+function isMultiplied(matrix: TrainedMatrix | null): matrix is TrainedMatrix {
+  return matrix !== null && (!matrix.isEmbedding || matrix.isTied);
+}
+
+/** A learned bigram table, mostly zeros, would make the root mean square a matter of the vocabulary's size. */
+function isMeasured({ name }: TrainedParameter): boolean {
+  return name !== "bigram_table";
 }
 
 /** Shares parameters out, the largest first, each to the thread that has least. */

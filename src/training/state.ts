@@ -52,7 +52,8 @@ export function reserveTraining(
     const matrix = isMatrix
       ? reserveMatrix(arena, shape[0], shape[1], {
           bias: biasOf(name),
-          isEmbedding: isTable(config, name),
+          isEmbedding: /wte|wpe/.test(name),
+          isTied: config.tied_unembed && name === "transformer.wte.weight",
           trained: isTrained,
           sparseOutput: sparseBelow(config, name).backward <= 1,
         })
@@ -75,11 +76,6 @@ export function reserveTraining(
     parameters: plans.map(({ name }) => parameters.get(name)!),
     vectorGradients,
   };
-}
-
-/** Looked up by token or position. A tied unembedding is one, too: both uses add to its gradient. */
-function isTable({ tied_unembed }: ModelConfig, name: string): boolean {
-  return /wte|wpe/.test(name) || (tied_unembed && name === "lm_head.weight");
 }
 
 function assemble(config: ModelConfig, parameters: ReadonlyMap<string, TrainedParameter>): ModelWeights {

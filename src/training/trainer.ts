@@ -164,12 +164,13 @@ function initialTensors(
 function checkTensors(plans: readonly ParameterPlan[], tensors: ReadonlyMap<string, Float32Array>): void {
   for (const { name, shape } of plans) {
     const count = shape.reduce((product, length) => product * length, 1);
-    const length = tensors.get(name)?.length;
-    if (length === count) continue;
-    throw new SparseLensError(
-      length === undefined
-        ? `The state of training has no ${name}.`
-        : `The state of training holds ${length} numbers for ${name}, but the configuration has [${shape.join(", ")}].`,
-    );
+    if (!tensors.has(name)) throw new SparseLensError(`The state of training has no ${name}.`);
+    for (const array of [name, `adam_m/${name}`, `adam_v/${name}`]) {
+      const length = tensors.get(array)?.length ?? count;
+      if (length === count) continue;
+      throw new SparseLensError(
+        `The state of training holds ${length} numbers for ${array}, but the configuration has [${shape.join(", ")}].`,
+      );
+    }
   }
 }
