@@ -1,3 +1,6 @@
+export { writeCorpus } from "./corpus/build.js";
+export { type Corpus, openCorpus } from "./corpus/corpus.js";
+export type { CorpusManifest } from "./corpus/manifest.js";
 export { availableKernels, type KernelChoice } from "./engine/kernels.js";
 export { SparseLensError } from "./errors.js";
 export type { GenerationOptions } from "./generation/options.js";
@@ -21,8 +24,18 @@ export {
   Model,
   type Tokens,
 } from "./model.js";
+export {
+  type CorpusEvaluation,
+  evaluateCorpus,
+  evaluateTasks,
+  type TaskEvaluation,
+} from "./tasks/evaluate.js";
+export { findTask, tasks } from "./tasks/registry.js";
+export type { Pair, Task } from "./tasks/task.js";
 export type { Tensor } from "./tensor.js";
 export { Tokenizer } from "./tokenizer/tokenizer.js";
+export { trainTokenizer } from "./tokenizer/train.js";
 export type { TrainingState } from "./training/checkpoint.js";
 export { parseTrainingConfig, type TrainingConfig } from "./training/config.js";
+export { type TrainingEvent, type TrainingSummary, type TrainOptions, train } from "./training/run.js";
 export { type StepMetrics, Trainer, type TrainerOptions } from "./training/trainer.js";
