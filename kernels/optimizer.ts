@@ -30,7 +30,10 @@ export function adamw(w: usize, g: usize, m: usize, v: usize, n: i32, settings: 
   }
 }
 
-/** The same for the nonzero weights of a matrix alone; g is f32[nonzeros], in the order of its compressed rows. */
+/**
+ * The same for the nonzero weights of a matrix alone, which stay nonzeros; g is f32[nonzeros], in the order of its
+ * compressed rows.
+ */
 export function adamw_nonzeros(
   w: usize, g: usize, m: usize, v: usize, pointers: usize, indices: usize, rows: i32, settings: usize,
 ): void {
@@ -50,7 +53,9 @@ export function adamw_nonzeros(
       store<f32>(at(m, place), first);
       store<f32>(at(v, place), second);
       const step: f32 = (rate * first) / (sqrt<f32>(second) * correction + epsilon);
-      store<f32>(at(w, place), keep * load<f32>(at(w, place)) - step);
+      const next: f32 = keep * load<f32>(at(w, place)) - step;
+      // A zero would be no nonzero any more to whoever lists them from the weights, as a run that is resumed does.
+      store<f32>(at(w, place), next == 0 ? TINY : next);
     }
   }
 }
@@ -78,7 +83,8 @@ export function rank_magnitudes(ranks: usize, w: usize, n: i32): void {
 const SPARED: i32 = 0x7fffffff;
 
 /**
- * Gives the j highest ranks of each row (of nonzeros; of equal ones the first) the highest rank of all.
+ * Gives the j highest ranks of each row (of nonzeros; of equal ones the first) the highest rank of all. Those that have it
+ * already do not count.
  * @param ranks i32, in blocks: [columns / 32][rows][32]
  */
 export function spare_rows(ranks: usize, rows: i32, columns: i32, j: i32): void {

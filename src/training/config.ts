@@ -30,7 +30,10 @@ export interface TrainingConfig {
   readonly epsilon: number;
   /** On matrices only. */
   readonly weight_decay: number;
-  /** What happens to a gradient whose root mean square, over all that is trained, is not 1 (`clip`: is above 1). */
+  /**
+   * What happens to a gradient whose root mean square, over all that is trained but a learned bigram table, is not 1
+   * (`clip`: is above 1).
+   */
   readonly gradient: "normalize" | "clip" | "none";
 
   /** Final fraction of nonzero weights in each matrix, embedding and bias; 1 trains a dense model. */

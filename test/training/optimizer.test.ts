@@ -128,6 +128,23 @@ function keptOf({ anneal, shape }: ParameterPlan, density: StepPlan["density"]):
   return anneal && density[anneal] < 1 ? Math.floor(density[anneal] * count) : count;
 }
 
+/** What the gradient's root mean square is taken over. */
+const isMeasured = ({ name }: ParameterPlan) => name !== "bigram_table";
+
+/**
+ * Whether steps between regrowths update a matrix' nonzeros alone: no table, sparser than 0.2, and than the activations
+ * that it reads.
+ */
+function isRestricted(
+  { name, isMatrix, anneal }: ParameterPlan,
+  density: StepPlan["density"],
+  afrac: number | null,
+): boolean {
+  if (!isMatrix || /wte|wpe/.test(name)) return false;
+  const readsSparse = afrac !== null && /(c_attn|c_fc|mlp\.c_proj)\.weight$/.test(name);
+  return (anneal ? density[anneal] : 1) < Math.min(0.2, readsSparse ? afrac : 1);
+}
+
 interface Case {
   name: string;
   keys: Record<string, unknown>;
@@ -175,8 +192,9 @@ describe.each(cases)("AdamW and projection: $name", ({ keys, size, scale }) => {
       const { plan, gradients, before, after, gradient_rms } = taken;
       const trained = plans.filter(({ isTrained }) => isTrained);
       expect([...gradients.keys()]).toEqual(trained.map(({ name }) => name));
-      const total = trained.reduce((sum, { name }) => sum + sumOfSquares(gradients.get(name)!), 0);
-      const count = trained.reduce((sum, { name }) => sum + gradients.get(name)!.length, 0);
+      const measured = trained.filter(isMeasured);
+      const total = measured.reduce((sum, { name }) => sum + sumOfSquares(gradients.get(name)!), 0);
+      const count = measured.reduce((sum, { name }) => sum + gradients.get(name)!.length, 0);
       const rms = Math.sqrt(total / count);
       expect(gradient_rms / rms).toBeCloseTo(1, 6);
       scales.push(scale(rms));
@@ -223,50 +241,62 @@ test("what is never sparse", () => {
 });
 
 describe.each([
-  // Sparse from the start, so that all matrices are stored so.
-  { name: "AbsTopK", keys: { anneal_end: 0 } },
-  { name: "tied, learned positions", keys: { anneal_end: 0, tied_unembed: true, positions: "learned" } },
-  // Grows dense first: stored sparse at any density.
-  { name: "no AbsTopK", keys: { anneal_end: 0.8, afrac: null } },
-])("periodic projection: $name", ({ keys }) => {
+  // In how many of the 11 steps nonzeros alone move, and in how many matrices.
+  { name: "sparse from the start", restricted: [8, 5], keys: { anneal_end: 0 } },
+  {
+    name: "tied, learned positions and bigram table",
+    restricted: [8, 4],
+    keys: { anneal_end: 0, tied_unembed: true, positions: "learned", bigram: "learned" },
+  },
+  // After the sixth step it is sparse enough.
+  { name: "dense at first", restricted: [3, 5], keys: { anneal_end: 0.5 } },
+  { name: "dense at first, no AbsTopK", restricted: [3, 5], keys: { anneal_end: 0.5, afrac: null } },
+  // Only attention's output and the unembedding read what is denser.
+  { name: "sparser activations than weights", restricted: [8, 2], keys: { anneal_end: 0, afrac: 0.12 } },
+  { name: "never sparse enough", restricted: [0, 0], keys: { anneal_end: 0, density: 0.2 } },
+])("periodic projection: $name", ({ keys, restricted }) => {
   test("between regrowths only nonzeros move, by the gradients that they have among all", async () => {
-    const config = configOf({ projection: "periodic", regrow_every: 4, tokens: 24 * 11, ...keys });
+    const config = configOf({
+      ...{ density: 0.15, projection: "periodic", regrow_every: 4, tokens: 24 * 11 },
+      ...keys,
+    });
     const random = new Random(5);
     const plans = planParameters(config).filter(({ isTrained }) => isTrained);
-    const density = { weight: config.density, embedding: config.density, bias: config.density };
+    let { density } = planStep(config, 0);
     const weights = drawWeights(config, random);
     for (const parameter of plans) {
       const { name, shape, floor } = parameter;
       const kept = keptOf(parameter, density);
       weights.set(name, Float32Array.from(project(weights.get(name)!, shape.at(-1)!, kept, floor)));
     }
-    const isStored = ({ name, isMatrix }: ParameterPlan) => isMatrix && !/wte|wpe/.test(name);
     const session = startSession(await createThread("simd"), config, weights, density);
-    let [full, partial] = [0, 0];
+    const counts = { full: 0, partial: 0, restricted: 0, matrices: 0 };
     for (const taken of takeSteps(session, config, random)) {
       const { plan, gradients, before, after, ratios, gradient_rms } = taken;
-      const count = plans.reduce((sum, { name }) => sum + gradients.get(name)!.length, 0);
-      const stored = plans.filter(isStored);
+      // By the density that the step before left.
+      const stored = plans.filter((one) => isRestricted(one, density, config.model.afrac));
+      const measured = plans.filter(isMeasured);
+      const count = measured.reduce((sum, { name }) => sum + gradients.get(name)!.length, 0);
       const ofNonzeros = ({ name }: ParameterPlan) =>
         gradients.get(name)!.filter((_, i) => before.get(name)![i] !== 0);
       const squares = (parameters: ParameterPlan[], entries: (one: ParameterPlan) => ArrayLike<number>) =>
         parameters.reduce((sum, parameter) => sum + sumOfSquares(entries(parameter)), 0);
-      const whole = squares(plans, ({ name }) => gradients.get(name)!);
+      const whole = squares(measured, ({ name }) => gradients.get(name)!);
       const known = squares(stored, ofNonzeros);
-      const isPartial = plan.gradients === "nonzero";
       const others = whole - squares(stored, ({ name }) => gradients.get(name)!);
-      if (isPartial) {
-        expect(ratios[1]).toBe(ratios[0]);
-        expect(gradient_rms / Math.sqrt((others + ratios[0] * known) / count)).toBeCloseTo(1, 5);
-        partial++;
-      } else {
-        expect(ratios[1] / ((whole - others) / known)).toBeCloseTo(1, 5);
-        expect(gradient_rms / Math.sqrt(whole / count)).toBeCloseTo(1, 5);
-        full++;
+      const isPartial = plan.gradients === "nonzero";
+      counts[isPartial ? "partial" : "full"]++;
+      const estimated = isPartial ? others + ratios[0] * known : whole;
+      expect(gradient_rms / Math.sqrt(estimated / count)).toBeCloseTo(1, 5);
+      if (isPartial || stored.length === 0) expect(ratios[1]).toBe(ratios[0]);
+      else expect(ratios[1] / ((whole - others) / known)).toBeCloseTo(1, 5);
+      if (isPartial && stored.length > 0) {
+        counts.restricted++;
+        counts.matrices = stored.length;
       }
       for (const parameter of plans) {
         const { name, shape, floor } = parameter;
-        const staysPut = isPartial && isStored(parameter);
+        const staysPut = isPartial && stored.includes(parameter);
         const { w, m, v } = adamw(parameter, taken, config, 1 / gradient_rms, staysPut);
         const projected = staysPut
           ? w
@@ -277,7 +307,33 @@ describe.each([
         expectClose(after.get(`adam_m/${name}`)!, m, 2e-6, `adam_m/${name}`);
         expectClose(after.get(`adam_v/${name}`)!, v, 4e-6, `adam_v/${name}`);
       }
+      density = plan.density;
     }
-    expect([full, partial]).toEqual([3, 8]);
+    const [steps, matrices] = restricted;
+    expect(counts).toEqual({ full: 3, partial: 8, restricted: steps, matrices });
   });
+});
+
+test("periodic projection: weights that land on zero stay in the support", async () => {
+  // Decay takes all of a weight, and an infinite ε leaves nothing of the step.
+  const config = configOf({
+    ...{ density: 0.15, anneal_end: 0, projection: "periodic", decay: "none", warmup: 0, sharkfin: false },
+    ...{ learning_rate: 1, weight_decay: 1, epsilon: 1e39, minimum_nonzeros: 0, tokens: 48 },
+  });
+  const random = new Random(6);
+  const { density } = planStep(config, 1);
+  const plans = planParameters(config);
+  const weights = drawWeights(config, random);
+  for (const parameter of plans.filter(({ isTrained }) => isTrained)) {
+    const { name, shape } = parameter;
+    const kept = project(weights.get(name)!, shape.at(-1)!, keptOf(parameter, density), null);
+    weights.set(name, Float32Array.from(kept));
+  }
+  const session = startSession(await createThread("simd"), config, weights, density);
+  const [{ plan, before, after }] = takeSteps(session, config, random);
+  expect(plan.gradients).toBe("nonzero");
+  for (const { name } of plans.filter((one) => isRestricted(one, density, config.model.afrac))) {
+    expect(support(after.get(name)!), name).toEqual(support(before.get(name)!));
+    expect(Math.max(...after.get(name)!.map(Math.abs)), name).toBeLessThan(1e-29);
+  }
 });

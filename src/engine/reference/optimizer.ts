@@ -53,12 +53,12 @@ export function optimizerKernels(
     }
   }
 
-  /** The j highest ranks among the places listed become the highest of all. */
+  /** The j highest ranks among the places listed become the highest of all; those that are so already do not count. */
   function spare(ranks: number, places: readonly number[], j: number): void {
     const { u32 } = heap;
     const base = element(ranks, 4);
     const highest = places
-      .filter((at) => u32[base + at] > 0)
+      .filter((at) => u32[base + at] > 0 && u32[base + at] !== SPARED)
       .sort((a, b) => u32[base + b] - u32[base + a] || places.indexOf(a) - places.indexOf(b));
     for (const at of highest.slice(0, j)) u32[base + at] = SPARED;
   }
@@ -73,7 +73,10 @@ export function optimizerKernels(
 
     adamw_nonzeros(w, g, m, v, pointers, indices, rows, settings) {
       const [w0, g0, m0, v0] = [w, g, m, v].map((pointer) => heap.float(pointer));
-      eachNonzero(pointers, indices, rows, (e, at) => step(w0 + at, g0 + e, m0 + at, v0 + at, settings));
+      eachNonzero(pointers, indices, rows, (e, at) => {
+        step(w0 + at, g0 + e, m0 + at, v0 + at, settings);
+        if (heap.floats[w0 + at] === 0) heap.floats[w0 + at] = TINY;
+      });
     },
 
     gather_nonzeros(values, w, pointers, indices, rows) {

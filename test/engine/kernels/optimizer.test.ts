@@ -191,6 +191,35 @@ test("adamw_nonzeros is adamw where a weight is listed, and nothing elsewhere; g
   );
 });
 
+test("adamw_nonzeros: a weight that lands on zero stays a nonzero", () => {
+  const array = settingsArray({
+    ...{ scale: 1, beta1: 0, beta2: 0, keep: 1, rate: 1, epsilon: 1, correction: 1 },
+  });
+  // A step of half the gradient's sign; the last is listed though it is zero.
+  const [w, g] = [
+    [0.5, -0.5, 1, 0],
+    [1, -1, 1, 0],
+  ];
+  const listed = { pointers: [0, 4], indices: [0, 1, 2, 3], values: w };
+  for (const subject of everyone) {
+    const [all, nonzeros] = runOn(subject, (kernels, sandbox) => {
+      const numbers = sandbox.floats(array);
+      const arrays = () => [w, g, [0, 0, 0, 0], [0, 0, 0, 0]].map((values) => sandbox.floats(values));
+      const [[w0, g0, m0, v0], [w1, g1, m1, v1]] = [arrays(), arrays()];
+      const [pointers, indices] = store(sandbox, listed);
+      kernels.adamw(w0, g0, m0, v0, 4, numbers);
+      kernels.adamw_nonzeros(w1, g1, m1, v1, pointers, indices, 1, numbers);
+      return [w0, w1].map((pointer) => sandbox.readFloats(pointer, 4));
+    });
+    expect(
+      all.map((value) => value + 0),
+      subject.name,
+    ).toEqual([0, 0, 0.5, 0]);
+    expect(nonzeros.indexOf(0), subject.name).toBe(-1);
+    expectClose(nonzeros, all, 1.1e-30);
+  }
+});
+
 const bitsOf = (value: number) => new Int32Array(new Float32Array([value]).buffer)[0];
 
 function readRanks(sandbox: Sandbox, pointer: number, count: number): number[] {
@@ -244,12 +273,13 @@ const floors = fc.record({
 const sliced = (values: number[], width: number) =>
   Array.from({ length: values.length / width }, (_, i) => values.slice(i * width, (i + 1) * width));
 
-test("spare_rows and spare_columns: the j highest of each, of equal ones the first", () => {
+test("spare_rows and spare_columns: the j highest of each beside those that are spared, of equal ones the first", () => {
   fc.assert(
     fc.property(floors, ({ rows, columns, density, hasTies, minimum, side, seed }) => {
-      const weights = drawWeights(new Random(seed), rows * columns, density, hasTies);
+      const random = new Random(seed);
+      const weights = drawWeights(random, rows * columns, density, hasTies);
       const matrix = sliced(
-        weights.map((value) => bitsOf(Math.abs(value))),
+        weights.map((value) => (random.next() < 0.05 ? SPARED : bitsOf(Math.abs(value)))),
         columns,
       );
       const blocks = toBlocks(matrix);
@@ -267,7 +297,9 @@ test("spare_rows and spare_columns: the j highest of each, of equal ones the fir
           : matrix[0].map((_, j) => matrix.map((row, i) => ({ rank: row[j], at: place(rows, i, j) })));
       const expected = blocks.slice();
       for (const line of lines) {
-        const highest = line.filter(({ rank }) => rank > 0).sort((a, b) => b.rank - a.rank);
+        const highest = line
+          .filter(({ rank }) => rank > 0 && rank !== SPARED)
+          .sort((a, b) => b.rank - a.rank);
         for (const { at } of highest.slice(0, minimum)) expected[at] = SPARED;
       }
       for (const subject of everyone) expect(runOn(subject, run), subject.name).toEqual(expected);
