@@ -26,6 +26,7 @@ def parse_arguments():
     add("--corpus", help="directory with manifest.json and token shards")
     add("--out", help="directory for the trained model, in the layout of the blob store")
     add("--initial", help="model.safetensors (dense) with the weights to start from, instead of random ones")
+    add("--batches", metavar="FILE", help="sequences of every step: uint16 [steps, batch, block_size + 1]")
     add("--threads", type=int, default=cores, help="threads of PyTorch and of its BLAS")
     add("--steps", type=int, help="stop after so many steps of the schedule")
     add("--log-every", type=int, default=10, help="steps between the lines with the training loss")
@@ -323,6 +324,15 @@ def windows(tokens, starts, length):
     return torch.from_numpy(tokens[np.asarray(starts)[:, None] + np.arange(length)].astype(np.int64))
 
 
+def read_batches(path, steps, config):
+    """[steps, batch_size, block_size + 1], uint16"""
+    shape = (steps, config["batch_size"], config["block_size"] + 1)
+    batches = np.fromfile(path, "<u2")
+    if batches.size != math.prod(shape):
+        sys.exit(f"{path} has {batches.size} tokens, but {list(shape)} are {math.prod(shape)}.")
+    return batches.reshape(shape)
+
+
 @torch.no_grad()
 def validation_loss(model, tokens, config):
     """Over about `eval_tokens` tokens in sequences of `block_size`, evenly spread, as `sparselens eval` takes them."""
@@ -351,16 +361,19 @@ def train(options, config, training):
         sys.exit(f"{corpus} has {len(tokens)} training tokens, not enough for one sequence of {length}.")
     if int(max(tokens.max(), validation.max())) >= config["vocab_size"]:
         sys.exit(f"{corpus} has tokens beyond the vocabulary of {config['vocab_size']}.")
-    begin = time.perf_counter()
     if config["bigram"] == "counted":
         model.parameters["bigram_table"].copy_(counted_bigram_table(tokens, config["vocab_size"]))
-    # Time of training, without that of evaluations.
-    elapsed = time.perf_counter() - begin
     random = np.random.default_rng(config["seed"])
+    given = read_batches(options.batches, training.steps, config) if options.batches else None
     last = min(training.steps, options.steps or training.steps)
+    # Time of steps, without that of evaluations.
+    elapsed = 0
     for step in range(1, last + 1):
         begin = time.perf_counter()
-        batch = windows(tokens, random.integers(0, len(tokens) - length, batch_size), length + 1)
+        if given is None:
+            batch = windows(tokens, random.integers(0, len(tokens) - length, batch_size), length + 1)
+        else:
+            batch = torch.from_numpy(given[step - 1].astype(np.int64))
         loss = training.gradients(batch)
         training.update(step)
         training.project(step)
@@ -487,7 +500,7 @@ def main(options):
     torch.set_num_threads(options.threads)
     if options.check:
         return check(options.check)
-    for path in filter(None, (options.config, options.initial, options.corpus)):
+    for path in filter(None, (options.config, options.initial, options.batches, options.corpus)):
         if not os.path.exists(path):
             sys.exit(f"{path} does not exist.")
     blas = describe_blas()
@@ -506,7 +519,12 @@ def main(options):
                 sys.exit(f"{options.initial} lacks {name} of shape {list(tensor.shape)}.")
             model.parameters[name] = initial[name]
     training = Training(config, model)
-    (time_steps if options.time_steps else train)(options, config, training)
+    if options.time_steps:
+        time_steps(options, config, training)
+    else:
+        versions = {"python": sys.version.split()[0], "pytorch": torch.__version__, "threads": options.threads}
+        print(json.dumps({"versions": {**versions, "blas": blas}}), flush=True)
+        train(options, config, training)
     return 0
 
 

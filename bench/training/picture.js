@@ -1,0 +1,103 @@
+// Draws the training loss against wall-clock time, for each way that run.js has measured.
+//
+//   node bench/training/picture.js DIR docs/training-speed.svg
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as Plot from "@observablehq/plot";
+import { parseHTML } from "linkedom";
+import { readMode } from "./summarize.js";
+
+const [directory, file] = process.argv.slice(2);
+if (!directory || !existsSync(join(directory, "summary.json"))) {
+  console.error(
+    "usage: node bench/training/picture.js DIR FILE.svg, where DIR is one that run.js has written",
+  );
+  process.exit(2);
+}
+
+// Colours of Okabe and Ito's palette: colour-blind readers tell them apart.
+const styles = {
+  exact: { label: "exact", color: "#0072b2" },
+  periodic: { label: "periodic", color: "#d55e00" },
+  pytorch: { label: "PyTorch", color: "#5f6670" },
+};
+
+const { modes } = JSON.parse(await readFile(join(directory, "summary.json"), "utf8"));
+const runs = await Promise.all(
+  Object.keys(modes).map(async (mode) => ({
+    ...styles[mode],
+    steps: (await readMode(join(directory, `${mode}.jsonl`))).steps,
+  })),
+);
+runs.sort((a, b) => a.steps.at(-1).elapsed - b.steps.at(-1).elapsed);
+const span = Math.ceil(runs[0].steps.length / 20);
+const curves = runs.map(({ steps, ...style }) => ({ ...style, points: smooth(steps) }));
+const losses = curves.flatMap(({ points }) => points.map(({ loss }) => loss));
+const [lowest, highest] = [Math.min(...losses), Math.max(...losses)];
+
+const { document } = parseHTML("<html></html>");
+const at = { x: "elapsed", y: "loss" };
+const halo = { stroke: "#fff", strokeWidth: 4 };
+const svg = Plot.plot({
+  document,
+  ...{ width: 720, height: 400, marginTop: 32, marginLeft: 52, marginRight: 16, marginBottom: 44 },
+  style: { fontFamily: "sans-serif", fontSize: "12px", color: "#24292f", background: "#fff" },
+  x: {
+    label: "wall-clock time of training (seconds)",
+    ...{ labelAnchor: "center", labelArrow: "none" },
+    zero: true,
+  },
+  y: {
+    label: `training loss (nats per token, mean of ${span} steps)`,
+    labelArrow: "none",
+    grid: true,
+    // Below the ends of the curves, room for their names.
+    domain: [lowest - 0.15 * (highest - lowest), highest],
+  },
+  marks: curves.flatMap(({ label, color, points }, i) => {
+    const end = [points.at(-1)];
+    // Away from the neighbour, which may end soon after.
+    const textAnchor = i % 2 === 0 ? "end" : "start";
+    const text = ({ elapsed }) => `${label}\n${elapsed.toFixed(0)} s`;
+    return [
+      Plot.lineY(points, { ...at, stroke: color, strokeWidth: 2 }),
+      Plot.dot(end, { ...at, r: 4, fill: color }),
+      Plot.text(end, {
+        ...at,
+        text,
+        textAnchor,
+        dy: 10,
+        lineAnchor: "top",
+        fontWeight: "bold",
+        fill: color,
+        ...halo,
+      }),
+    ];
+  }),
+});
+
+const svgNamespace = "http://www.w3.org/2000/svg";
+svg.setAttribute("xmlns", svgNamespace);
+svg.setAttribute("role", "img");
+const background = document.createElementNS(svgNamespace, "rect");
+for (const [name, value] of Object.entries({ width: "100%", height: "100%", fill: "#fff" })) {
+  background.setAttribute(name, value);
+}
+const title = document.createElementNS(svgNamespace, "title");
+const ends = curves.map(
+  ({ label, points }) => `${label} ends at ${points.at(-1).elapsed.toFixed(0)} seconds`,
+);
+title.textContent = `Training loss against wall-clock time: ${ends.join(", ")}`;
+// Plot's rules for pages, of no use in a file.
+svg.querySelector("style").remove();
+svg.prepend(title, background);
+await writeFile(file, `${svg.outerHTML}\n`);
+
+/** Means of `span` steps around each, of fewer at the ends. */
+function smooth(steps) {
+  return steps.map(({ elapsed }, i) => {
+    const around = steps.slice(Math.max(0, i - (span >> 1)), i + ((span + 1) >> 1));
+    return { elapsed, loss: around.reduce((sum, { loss }) => sum + loss, 0) / around.length };
+  });
+}
