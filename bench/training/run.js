@@ -112,8 +112,8 @@ async function train(mode, program, argv, environment, file) {
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const ended = once(child, "close");
-  ended.catch(() => {});
+  // An event of "error": it could not be started.
+  const ended = once(child, "close").catch((error) => [error.message]);
   for await (const line of createInterface({ input: child.stdout })) {
     file.write(`${line}\n`);
     const { step, loss, elapsed } = JSON.parse(line);
@@ -123,7 +123,7 @@ async function train(mode, program, argv, environment, file) {
   }
   const [code, signal] = await ended;
   if (code !== 0) {
-    console.error(`${mode}: ${program} ended with ${signal ?? code}.`);
+    console.error(`${mode}: ${program} failed: ${signal ?? code}`);
     process.exit(1);
   }
 }
