@@ -5,25 +5,23 @@ import { MANIFEST } from "../corpus/manifest.js";
 import type { KernelChoice } from "../engine/kernels.js";
 import { SparseLensError } from "../errors.js";
 import { readJsonObject } from "../io/byte-source.js";
-import { TASK_TARGET } from "../tasks/evaluate.js";
-import { trainingConfigJson } from "../training/config.js";
-import type { ProgressLine as CurveLine } from "../training/metrics.js";
+import { planGrid, resolveGrid, trainGrid } from "../training/grid.js";
 import { type ConfigLayers, PRESETS, resolveTrainingConfig } from "../training/presets.js";
-import { TrainingDiverged, type TrainingEvent, type TrainingSummary, train } from "../training/run.js";
+import { TrainingDiverged, type TrainingSummary, train } from "../training/run.js";
 import { holdsRun, readRunDescription } from "../training/run-directory.js";
 import { addEngineOptions, parseInteger, repeatable } from "./arguments.js";
 import { describeProgress } from "./corpus.js";
-import { formatCount, formatPercent, formatRate, formatTable } from "./format.js";
 import { localFiles } from "./open.js";
-import { print, printJson } from "./output.js";
 import { version } from "./package.js";
 import { ProgressLine } from "./progress-line.js";
+import { JsonDisplay, JsonGridDisplay, TextDisplay, TextGridDisplay } from "./train-display.js";
 
 interface Options {
   readonly out: string;
   readonly preset?: string;
   readonly config?: string;
   readonly set?: string[];
+  readonly grid?: string[];
   readonly vocab: number;
   readonly resume?: boolean;
   readonly override?: boolean;
@@ -44,6 +42,13 @@ export function addTrain(program: Command, signal: AbortSignal): void {
     .option("--preset <name>", `${Object.keys(PRESETS).join(", ")} (default: default)`)
     .option("--config <file>", "JSON file with keys that differ from the preset; a run's config.json is one")
     .addOption(repeatable("--set <key=value>", "one key: --set density=1/16", (text) => text))
+    .addOption(
+      repeatable(
+        "--grid <key=value,value>",
+        "several runs, one for each value, in directories of their own; with more of it, for each combination",
+        (text) => text,
+      ).conflicts(["resume", "override"]),
+    )
     .option(
       "--vocab <tokens>",
       "size of the tokenizer, where text is given",
@@ -53,7 +58,10 @@ export function addTrain(program: Command, signal: AbortSignal): void {
     .option("--resume", "go on with the run in the directory")
     .option("--override", "with --resume: take values that differ from those that the run began with");
   addEngineOptions(command)
-    .option("--json", "print JSON lines: each evaluation, samples, checkpoints, and the end")
+    .option(
+      "--json",
+      "print JSON lines: each evaluation, samples, checkpoints, and the end; of a grid: each result",
+    )
     .addHelpText(
       "after",
       `
@@ -63,15 +71,19 @@ itself, every now and then: after a crash, --resume goes on from the last one.
 Examples:
   $ sparselens train synthetic:20000 --preset nano --out run
   $ sparselens train src --set d_model=128 --set tokens=4000000 --out run
-  $ sparselens train --resume --out run`,
+  $ sparselens train --resume --out run
+  $ sparselens train corpus --grid d_model=64,96 --grid density=1/8,1/16 --out grid`,
     )
     .action(async (sources: string[], options: Options) => {
       if (sources.length === 0 && !options.resume) {
         command.error("error: name a corpus or text to train on, or add --resume");
       }
-      await run(sources, options, signal);
+      if (options.grid) await runGrid(sources, options.grid, options, signal);
+      else await run(sources, options, signal);
     });
 }
+
+const versions = { sparselens: version, node: process.version };
 
 async function run(sources: readonly string[], options: Options, signal: AbortSignal): Promise<void> {
   const { out, threads, kernels, resume, override, json } = options;
@@ -80,10 +92,11 @@ async function run(sources: readonly string[], options: Options, signal: AbortSi
   let summary: TrainingSummary;
   let checkpoint: number | undefined;
   try {
-    const corpus = await findCorpus(sources, config, options, signal);
+    const check = (vocabularySize: number) => resolveTrainingConfig(config, vocabularySize);
+    const corpus = await findCorpus(sources, check, options, signal);
     summary = await train({
       ...{ corpus, directory: out, config, resume, override, threads, kernels, signal },
-      versions: { sparselens: version, node: process.version },
+      versions,
       onEvent: (event) => {
         if (event.type === "start" || event.type === "checkpoint") checkpoint = event.step;
         display.show(event);
@@ -105,6 +118,33 @@ async function run(sources: readonly string[], options: Options, signal: AbortSi
   display.end(summary);
 }
 
+async function runGrid(
+  sources: readonly string[],
+  grid: readonly string[],
+  options: Options,
+  signal: AbortSignal,
+): Promise<void> {
+  const { out, threads, kernels, json } = options;
+  const config = await readLayers(options);
+  const runs = planGrid(grid, config);
+  const check = (vocabularySize: number) => resolveGrid(runs, vocabularySize);
+  const corpus = await findCorpus(sources, check, options, signal);
+  const display = json ? new JsonGridDisplay() : new TextGridDisplay(runs, out);
+  try {
+    const results = await trainGrid({
+      ...{ corpus, directory: out, config, grid, threads, kernels, signal, versions },
+      onEvent: (event) => display.show(event),
+    });
+    display.end(results);
+  } catch (error) {
+    display.clear();
+    if (error === signal.reason && !json) {
+      console.error("Interrupted. To go on, give the same command again.");
+    }
+    throw error;
+  }
+}
+
 async function readLayers({ preset, config, set }: Options): Promise<ConfigLayers> {
   if (config === undefined) return { preset, set };
   const source = await localFiles().open(config);
@@ -117,8 +157,9 @@ async function readLayers({ preset, config, set }: Options): Promise<ConfigLayer
 
 async function findCorpus(
   sources: readonly string[],
-  config: ConfigLayers,
-  { out, vocab, resume, json }: Options,
+  /** Whatever would end it should do so before there is a corpus. */
+  check: (vocabularySize: number) => void,
+  { out, vocab, resume, grid, json }: Options,
   signal: AbortSignal,
 ): Promise<Corpus> {
   const files = localFiles();
@@ -126,9 +167,9 @@ async function findCorpus(
   if (sources.length === 1 && (await holdsCorpus(sources[0]))) return await openCorpus(sources[0]);
   if (resume) return await openCorpus((await readRunDescription(out)).corpus.path);
   const directory = files.join(out, "corpus");
-  // Whatever would end it should do so before there is a corpus.
-  if (!(await holdsRun(out))) {
-    resolveTrainingConfig(config, vocab);
+  const isThere = grid ? await holdsCorpus(directory) : await holdsRun(out);
+  if (!isThere) {
+    check(vocab);
     await writeText(sources, directory, vocab, json, signal);
   }
   return await openCorpus(directory);
@@ -156,124 +197,4 @@ async function writeText(
   } finally {
     line.clear();
   }
-}
-
-interface Display {
-  show(event: TrainingEvent): void;
-  clear(): void;
-  end(summary: TrainingSummary): void;
-}
-
-class JsonDisplay implements Display {
-  show(event: TrainingEvent): void {
-    const { type, ...rest } = event;
-    if (type === "progress" || type === "evaluating") return;
-    if (event.type === "start") {
-      printJson({ event: type, ...rest, config: trainingConfigJson(event.config) });
-    } else if (event.type === "evaluation") printJson({ event: type, ...event.line });
-    else printJson({ event: type, ...rest });
-  }
-
-  clear(): void {}
-
-  end({ model, steps, last }: TrainingSummary): void {
-    printJson({ event: "end", model, steps, last });
-  }
-}
-
-/** The columns of an evaluation's line, and their widths. */
-const COLUMNS: readonly (readonly [title: string, width: number, cell: (line: CurveLine) => string])[] = [
-  ["step", 7, ({ step }) => formatCount(step)],
-  ["tokens", 11, ({ tokens }) => formatCount(tokens)],
-  ["train loss", 10, ({ train_xent }) => train_xent.toFixed(4)],
-  ["val. loss", 9, ({ test_xent }) => test_xent.toFixed(4)],
-  ["L0", 9, ({ L0 }) => formatCount(L0)],
-  ["density", 7, ({ density }) => formatPercent(density)],
-  ["tasks", 5, (line) => describeTasks(line)],
-  ["accuracy", 8, ({ mean_task_accuracy: mean }) => (mean === undefined ? "" : formatPercent(mean))],
-  ["tokens/s", 8, ({ tokens_per_second }) => formatCount(Math.round(tokens_per_second))],
-  ["time", 9, ({ training_seconds }) => formatDuration(training_seconds)],
-];
-
-/** How many tasks reach the target, of those that the tokenizer can express. */
-function describeTasks(line: CurveLine): string {
-  const names = Object.keys(line).flatMap((key) => /^task_accuracy\/(.*)$/.exec(key)?.[1] ?? []);
-  if (names.length === 0) return "";
-  const reached = names.filter(
-    (name) =>
-      line[`task_accuracy/${name}`] >= TASK_TARGET.accuracy && line[`task_loss/${name}`] <= TASK_TARGET.loss,
-  );
-  return `${reached.length}/${names.length}`;
-}
-
-/** A line that is written over on stderr and a table on stdout, where these are terminals; at the end a summary. */
-class TextDisplay implements Display {
-  private readonly line = new ProgressLine(true);
-  private readonly isTerminal = process.stdout.isTTY === true;
-  private tasks = "";
-
-  show(event: TrainingEvent): void {
-    if (event.type === "progress") {
-      const { step, steps, loss, density, tokens_per_second, seconds_left } = event;
-      this.line.show(
-        () =>
-          `step ${formatCount(step)} of ${formatCount(steps)}, ${formatDuration(seconds_left)} left  loss ${loss.toFixed(3)}  L0 ${formatPercent(density)}${this.tasks}  ${formatRate(tokens_per_second)}`,
-      );
-      return;
-    }
-    if (event.type === "evaluating") {
-      this.line.show(`step ${formatCount(event.step)}: evaluating`);
-      return;
-    }
-    this.clear();
-    if (event.type === "warning") console.error(event.message);
-    if (event.type === "start" && this.isTerminal) {
-      const { step, steps, threads, kernels } = event;
-      const from = step > 0 ? `from step ${formatCount(step)} ` : "";
-      print(`${from}to step ${formatCount(steps)}, ${kernels} kernels, threads: ${threads}\n\n`);
-      print(`${COLUMNS.map(([title, width]) => title.padStart(width)).join("  ")}\n`);
-    }
-    if (event.type === "evaluation") {
-      const tasks = describeTasks(event.line);
-      this.tasks = tasks && `  tasks ${tasks}`;
-      if (this.isTerminal) {
-        print(`${COLUMNS.map(([, width, cell]) => cell(event.line).padStart(width)).join("  ")}\n`);
-      }
-    }
-  }
-
-  clear(): void {
-    this.line.clear();
-  }
-
-  end({ model, steps, last }: TrainingSummary): void {
-    this.clear();
-    const tasks = describeTasks(last);
-    const { accuracy, loss } = TASK_TARGET;
-    const rows = [
-      ["model", model],
-      [
-        "training",
-        `${formatCount(steps)} steps, ${formatCount(last.tokens)} tokens, ${formatDuration(last.training_seconds)}`,
-      ],
-      ["validation", `cross-entropy ${last.test_xent.toFixed(4)} nat`],
-      ["L0", `${formatCount(last.L0)} nonzero weights`],
-      ...(tasks
-        ? [
-            [
-              "tasks",
-              `${tasks} with accuracy ≥ ${formatPercent(accuracy)} and loss ≤ ${loss} (on prompts for choosing by)`,
-            ],
-          ]
-        : []),
-      ["next", `sparselens eval ${model}`],
-    ];
-    print(`${this.isTerminal ? "\n" : ""}${formatTable(rows, "ll")}`);
-  }
-}
-
-function formatDuration(seconds: number): string {
-  if (seconds < 99.5) return `${Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 100 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

@@ -1,7 +1,10 @@
 import { SparseLensError } from "../errors.js";
 import type { LocalFiles } from "../io/local-files.js";
 import type { ModelConfig } from "../model/config.js";
+import { TASK_TARGET } from "../tasks/evaluate.js";
 import type { Tensor } from "../tensor.js";
+import type { TrainingConfig } from "./config.js";
+import { planParameters } from "./parameters.js";
 
 /** A line of `progress.json`. Names that the released training curves have mean here what they mean there. */
 export interface ProgressLine {
@@ -57,6 +60,26 @@ export function measureWeights(
     return [`num_alive_neurons/c_fc/layer_${layer}`, neurons];
   });
   return { ...measures, ...Object.fromEntries(alive) };
+}
+
+/** What L0 counts the nonzeros of: matrices, embeddings and biases that are trained. */
+export function countWeights(config: TrainingConfig): number {
+  return planParameters(config)
+    .filter(({ name, isTrained }) => isTrained && !DENSE_PARAMETERS.test(name))
+    .reduce((sum, { shape }) => sum + shape.reduce((product, length) => product * length, 1), 0);
+}
+
+/** Of the tasks that the tokenizer can express, those that reach the target; null where none was looked at. */
+export function countReached(
+  line: ProgressLine,
+): { readonly reached: number; readonly tasks: number } | null {
+  const names = Object.keys(line).flatMap((key) => /^task_accuracy\/(.*)$/.exec(key)?.[1] ?? []);
+  if (names.length === 0) return null;
+  const reached = names.filter(
+    (name) =>
+      line[`task_accuracy/${name}`] >= TASK_TARGET.accuracy && line[`task_loss/${name}`] <= TASK_TARGET.loss,
+  );
+  return { reached: reached.length, tasks: names.length };
 }
 
 function countNonzeros(values: Float32Array): number {

@@ -10,6 +10,14 @@ export const PRESETS: Readonly<Record<string, Readonly<Record<string, unknown>>>
     ...{ eval_every: 200, eval_tokens: 16_384, eval_tasks: 20, sample_every: 400, checkpoint_every: 200 },
   },
 
+  /** What a ladder of small models has in common. */
+  ladder: {
+    ...{ n_layer: 2, block_size: 128, tokens: 8_000_000 },
+    // Two would be all that the narrowest matrices have at the lowest density.
+    minimum_nonzeros: 1,
+    ...{ eval_every: 2000, sample_every: 0, checkpoint_every: 1000, keep_checkpoints: 1 },
+  },
+
   /** The model that comes with this package. */
   default: {},
 
@@ -67,14 +75,17 @@ export function mergeLayers({ preset = "default", file, set = [] }: ConfigLayers
   return { ...PRESETS[preset], ...file?.json, ...parseSettings(set) };
 }
 
-/** @throws SparseLensError for what is not `key=value`, and for a key or value that is not allowed */
-export function parseSettings(settings: readonly string[]): Record<string, unknown> {
+/**
+ * @param option that they were given by, for messages
+ * @throws SparseLensError for what is not `key=value`, and for a key or value that is not allowed
+ */
+export function parseSettings(settings: readonly string[], option = "--set"): Record<string, unknown> {
   const json: Record<string, unknown> = {};
   for (const setting of settings) {
     const equals = setting.indexOf("=");
-    if (equals < 1) throw new SparseLensError(`--set ${setting}: it must be key=value.`);
+    if (equals < 1) throw new SparseLensError(`${option} ${setting}: it must be key=value.`);
     const [key, text] = [setting.slice(0, equals).trim(), setting.slice(equals + 1).trim()];
-    checkKeys({ [key]: parseValue(text) }, `--set ${setting}`);
+    checkKeys({ [key]: parseValue(text) }, `${option} ${setting}`);
     json[key] = parseValue(text);
   }
   return json;

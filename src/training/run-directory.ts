@@ -2,7 +2,7 @@ import type { CorpusManifest } from "../corpus/manifest.js";
 import { SparseLensError } from "../errors.js";
 import { readJsonObject } from "../io/byte-source.js";
 import { type LocalFiles, requireLocalFiles } from "../io/local-files.js";
-import { removePartialCheckpoints } from "./checkpoint.js";
+import { checkpointSteps, removePartialCheckpoints } from "./checkpoint.js";
 import {
   FIXED_KEYS,
   HOUSEKEEPING_KEYS,
@@ -10,8 +10,11 @@ import {
   type TrainingConfig,
   trainingConfigJson,
 } from "./config.js";
+import { type ProgressLine, StepLog } from "./metrics.js";
 
 const CONFIG = "config.json";
+const CHECKPOINTS = "checkpoints";
+const PROGRESS = "progress.json";
 const FORMAT_VERSION = 1;
 
 /** What a run was trained on. */
@@ -56,8 +59,8 @@ export class RunDirectory {
     unlock: () => Promise<void>,
   ) {
     this.model = files.join(path, "model");
-    this.checkpoints = files.join(path, "checkpoints");
-    this.progress = files.join(path, "progress.json");
+    this.checkpoints = files.join(path, CHECKPOINTS);
+    this.progress = files.join(path, PROGRESS);
     this.samples = files.join(path, "samples.jsonl");
     this.#unlock = unlock;
   }
@@ -88,10 +91,7 @@ export class RunDirectory {
       config: trainingConfigJson(config),
       changes,
     };
-    const path = this.files.join(this.path, CONFIG);
-    await this.files.writeText(`${path}.partial`, `${JSON.stringify(json, null, 1)}\n`);
-    await this.files.sync(`${path}.partial`);
-    await this.files.rename(`${path}.partial`, path);
+    await replaceFile(this.files, this.files.join(this.path, CONFIG), `${JSON.stringify(json, null, 1)}\n`);
   }
 
   /** Removes what a process that was killed had begun to write. */
@@ -100,6 +100,22 @@ export class RunDirectory {
     for (const name of partial) await this.files.remove(this.files.join(this.path, name));
     await removePartialCheckpoints(this.files, this.checkpoints);
   }
+}
+
+/** Writes a file that is there whole, or as it was before. */
+export async function replaceFile(files: LocalFiles, path: string, text: string): Promise<void> {
+  await files.writeText(`${path}.partial`, text);
+  await files.sync(`${path}.partial`);
+  await files.rename(`${path}.partial`, path);
+}
+
+/** The last evaluation of a run that has come to its end, which is after `steps`; null for one that has not. */
+export async function lastOfFinished(directory: string, steps: number): Promise<ProgressLine | null> {
+  const files = requireLocalFiles("Training");
+  // The checkpoint is what is written last.
+  if (!(await checkpointSteps(files, files.join(directory, CHECKPOINTS))).includes(steps)) return null;
+  const { last } = await StepLog.open<ProgressLine>(files, files.join(directory, PROGRESS), steps);
+  return last?.step === steps ? last : null;
 }
 
 /** Whether a run has begun in a directory. */
@@ -143,6 +159,29 @@ export function referToCorpus(
   };
 }
 
+/** @throws SparseLensError when the run in a directory was trained on another corpus */
+export function requireSameCorpus(directory: string, before: CorpusReference, now: CorpusReference): void {
+  if (before.sha256 === now.sha256) return;
+  throw new SparseLensError(
+    `${directory} was trained on another corpus (${before.path} as it was then, with ${before.training_tokens} training tokens) than ${now.path} (${now.training_tokens}): a run goes on with the data that it began with. Write that corpus again, or begin another run.`,
+  );
+}
+
+/** The values in which two configurations differ. */
+export function differences(before: TrainingConfig, after: TrainingConfig): Omit<ConfigChange, "step">[] {
+  const [old, wanted] = [trainingConfigJson(before), trainingConfigJson(after)];
+  return Object.keys(wanted)
+    .filter((key) => old[key] !== wanted[key])
+    .map((key) => ({ key, from: old[key], to: wanted[key] }));
+}
+
+/** For messages. */
+export function describeChanges(changes: readonly Omit<ConfigChange, "step">[]): string {
+  return changes
+    .map(({ key, from, to }) => `"${key}" is ${JSON.stringify(from)} there, not ${JSON.stringify(to)}`)
+    .join("; ");
+}
+
 /**
  * The values in which a run that goes on differs from how it began.
  * @param override whether values that decide what is computed may differ
@@ -153,24 +192,17 @@ export function compareConfigs(
   after: TrainingConfig,
   override: boolean,
 ): Omit<ConfigChange, "step">[] {
-  const [old, wanted] = [trainingConfigJson(before), trainingConfigJson(after)];
-  const changes = Object.keys(wanted)
-    .filter((key) => old[key] !== wanted[key])
-    .map((key) => ({ key, from: old[key], to: wanted[key] }));
-  const describe = (list: typeof changes) =>
-    list
-      .map(({ key, from, to }) => `"${key}" is ${JSON.stringify(from)} there, not ${JSON.stringify(to)}`)
-      .join("; ");
+  const changes = differences(before, after);
   const fixed = changes.filter(({ key }) => FIXED_KEYS.has(key));
   if (fixed.length > 0) {
     throw new SparseLensError(
-      `The run began with another configuration, and with these it cannot go on: ${describe(fixed)}. Leave them out, or begin another run.`,
+      `The run began with another configuration, and with these it cannot go on: ${describeChanges(fixed)}. Leave them out, or begin another run.`,
     );
   }
   const recipe = changes.filter(({ key }) => !HOUSEKEEPING_KEYS.has(key));
   if (recipe.length > 0 && !override) {
     throw new SparseLensError(
-      `The run began with another configuration: ${describe(recipe)}. Leave these out, or go on with them by --override.`,
+      `The run began with another configuration: ${describeChanges(recipe)}. Leave these out, or go on with them by --override.`,
     );
   }
   return changes;

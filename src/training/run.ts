@@ -24,11 +24,13 @@ import { measureWeights, type ProgressLine, StepLog } from "./metrics.js";
 import { type ConfigLayers, mergeLayers, resolveTrainingConfig } from "./presets.js";
 import {
   type ConfigChange,
+  type CorpusReference,
   compareConfigs,
   holdsRun,
   RunDirectory,
   readRunDescription,
   referToCorpus,
+  requireSameCorpus,
 } from "./run-directory.js";
 import { type StepMetrics, Trainer } from "./trainer.js";
 
@@ -150,7 +152,7 @@ interface Prepared {
 async function prepare(directory: RunDirectory, options: TrainOptions): Promise<Prepared> {
   const { corpus, resume, versions = {}, config: layers = {} } = options;
   const reference = referToCorpus(directory.files, corpus.directory, corpus.manifest);
-  if (resume) return await prepareToResume(directory, reference.sha256, options);
+  if (resume) return await prepareToResume(directory, reference, options);
   if (await holdsRun(directory.path)) {
     throw new SparseLensError(
       `${directory.path} already holds a run: go on with it by --resume, or name another directory.`,
@@ -164,15 +166,11 @@ async function prepare(directory: RunDirectory, options: TrainOptions): Promise<
 
 async function prepareToResume(
   directory: RunDirectory,
-  corpusHash: string,
+  reference: CorpusReference,
   { corpus, override = false, config: layers = {}, onEvent }: TrainOptions,
 ): Promise<Prepared> {
   const description = await readRunDescription(directory.path);
-  if (description.corpus.sha256 !== corpusHash) {
-    throw new SparseLensError(
-      `${directory.path} was trained on another corpus (${description.corpus.path} as it was then, with ${description.corpus.training_tokens} training tokens) than ${corpus.directory} (${corpus.manifest.splits.train.tokens}): a run goes on with the data that it began with. Write that corpus again, or begin another run.`,
-    );
-  }
+  requireSameCorpus(directory.path, description.corpus, reference);
   const config = layers.preset
     ? resolveTrainingConfig(layers, corpus.tokenizer.vocabularySize)
     : parseTrainingConfig(
@@ -201,7 +199,8 @@ async function prepareToResume(
   return { config, checkpoint };
 }
 
-function requireTokens({ directory, manifest }: Corpus, { model }: TrainingConfig): void {
+/** @throws SparseLensError when a corpus is too small for a configuration */
+export function requireTokens({ directory, manifest }: Corpus, { model }: TrainingConfig): void {
   const { train, validation } = manifest.splits;
   if (train.tokens <= model.block_size) {
     throw new SparseLensError(

@@ -113,7 +113,7 @@ describe("resolveTrainingConfig", () => {
     const resolve = (layers: Parameters<typeof resolveTrainingConfig>[0]) => () =>
       resolveTrainingConfig(layers, 512);
     expect(resolve({ preset: "tiny" })).toThrow(
-      'There is no preset "tiny"; there are nano, default, default-dense, paper-1x.',
+      'There is no preset "tiny"; there are nano, ladder, default, default-dense, paper-1x.',
     );
     expect(resolve({ set: ["density"] })).toThrow("--set density: it must be key=value.");
     expect(resolve({ set: ["density=0"] })).toThrow('--set density=0: "density" must be');

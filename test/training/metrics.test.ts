@@ -7,11 +7,22 @@ import { Random } from "../../src/random.js";
 import { countBigrams } from "../../src/training/bigram.js";
 import { parseTrainingConfig } from "../../src/training/config.js";
 import { bigramEntropy, DivergenceMonitor } from "../../src/training/divergence.js";
-import { kurtosis, measureWeights, StepLog } from "../../src/training/metrics.js";
+import { countReached, countWeights, kurtosis, measureWeights, StepLog } from "../../src/training/metrics.js";
 
 const scratch = mkdtempSync(`${tmpdir()}/sparselens-metrics-`);
 afterAll(() => rmSync(scratch, { recursive: true }));
 const files = requireLocalFiles("The test");
+
+test("tasks that reach the target", () => {
+  const line = { step: 1, test_xent: 2, mean_task_accuracy: 1, mean_task_loss: 0 } as never;
+  const tasks = {
+    ...{ "task_accuracy/both": 0.97, "task_loss/both": 0.1 },
+    ...{ "task_accuracy/unsure": 1, "task_loss/unsure": 0.11 },
+    ...{ "task_accuracy/wrong": 0.96, "task_loss/wrong": 0.05 },
+  };
+  expect(countReached({ ...(line as object), ...tasks } as never)).toEqual({ reached: 1, tasks: 3 });
+  expect(countReached(line)).toBeNull();
+});
 
 describe("kurtosis", () => {
   const of = (values: number[], channels: number) =>
@@ -59,6 +70,25 @@ test("L0 and alive neurons", () => {
     ...{ L0: 8, L0_non_embed: 4 },
     ...{ "num_alive_neurons/c_fc/layer_0": 0, "num_alive_neurons/c_fc/layer_1": 2 },
   });
+});
+
+test.each([
+  {},
+  { bigram: "learned", positions: "learned", bias: false },
+  { tied_unembed: true, rms_norm: false },
+])("countWeights: what L0 is when no weight is zero: %j", (keys) => {
+  const config = parseTrainingConfig(
+    { vocab_size: 20, d_model: 32, n_layer: 2, density: 1, ...keys },
+    "test",
+  );
+  const weights = new Map(
+    describeModel(config.model).parameters.flatMap(({ name, shape, optional }) => {
+      if (optional) return [];
+      const data = new Float32Array(shape.reduce((product, n) => product * n, 1));
+      return [[name, { shape, data: data.fill(config.positions === "none" && /wpe/.test(name) ? 0 : 1) }]];
+    }),
+  );
+  expect(countWeights(config)).toBe(measureWeights(weights, config.model).L0);
 });
 
 describe("StepLog", () => {
