@@ -15,7 +15,7 @@ export interface TaskScore extends SideScore {
 }
 
 /**
- * How well a model does a task (SPEC section 5: cross-entropy over the two candidates, averaged over both prompts).
+ * How well a model does a task: cross-entropy over the two candidates, averaged over both prompts.
  * @param logits `[2N, vocab]`: the logits at the last position of each prompt of the batch
  */
 export function scoreTask(logits: ArrayLike<number>, { candidates, lengths }: TaskBatch): TaskScore {

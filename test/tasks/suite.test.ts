@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { readFiles, writeFiles } from "../../src/corpus/synthetic/words.js";
 import { SparseLensError } from "../../src/errors.js";
 import { prepareTask, promptOf } from "../../src/tasks/batch.js";
 import { splitOf } from "../../src/tasks/generated-task.js";
@@ -76,6 +77,36 @@ describe.each(variants)("$name, $templates", ({ task, templates }) => {
   test("pairs are distinct, and there are enough of them", () => {
     const prompts = take(task, 600, { templates }).flatMap((pair) => pair.prompts);
     expect(new Set(prompts).size).toBe(1200);
+  });
+});
+
+describe.each(TEMPLATE_SETS)("nothing but the question tells the answer, %s", (templates) => {
+  const lastLines = (name: string) =>
+    take(findTask(name), 500, { templates }).flatMap(({ prompts }) =>
+      prompts.map((prompt) => prompt.split("\n").at(-1)!),
+    );
+
+  test.each(["set_or_string", "set_or_string_fixedvarname"])("the variable of %s is no other", (name) => {
+    for (const { prompts, answers } of take(findTask(name), 500, { templates })) {
+      const [, variable] = /(\w+)$/.exec(prompts[0])!;
+      const code = prompts[0].replace(/^ *(#|""").*|def \w+/gm, "");
+      expect(code.match(new RegExp(`\\b${variable}\\b`, "g")), prompts[0]).toHaveLength(2);
+      // What is added is no number.
+      const [, added] = /\((\w+)\)/.exec(answers[0])!;
+      expect(prompts[0]).not.toMatch(new RegExp(`\\b${added}s? = \\[`));
+    }
+  });
+
+  test("no name in with_open speaks for a mode", () => {
+    for (const line of lastLines("with_open")) {
+      const [, target] = /(\w+) = open/.exec(line) ?? [];
+      expect(["infile", "outfile", ...readFiles, ...writeFiles], line).not.toContain(target);
+    }
+  });
+
+  test("the two variables of enumerate_range, and a lambda and its parameter, are two", () => {
+    for (const line of lastLines("enumerate_range")) expect(line).not.toMatch(/for (\w+), \1 in$/);
+    for (const line of lastLines("lambda_func")) expect(line).not.toMatch(/(\b\w+) = lambda \1$/);
   });
 });
 

@@ -6,8 +6,8 @@ export const enumerateRange = generatedTask({
   draw(sketch) {
     sketch.begin();
     const { random, words } = sketch;
-    const index = random.choice(words.indexNames);
     const { one, many } = sketch.list();
+    const index = sketch.fresh(words.indexNames);
     const [start, body] = sketch.choose({
       standard: [["for", `:\n${sketch.indent}    print(${index})\n`]],
       unseen: [

@@ -6,7 +6,7 @@ export const lambdaFunc = generatedTask({
   draw(sketch) {
     const place = sketch.begin({ places: ["script", "function"] });
     const { random, words } = sketch;
-    const name = random.choice([...words.numberNouns.map(({ one }) => one), ...words.functionNames]);
+    const name = sketch.fresh([...words.numberNouns.map(({ one }) => one), ...words.functionNames]);
     const start = sketch.choose({
       standard: [
         `${sketch.fresh(words.functionNames)} = lambda`,

@@ -5,22 +5,20 @@ import type { Pair } from "../task.js";
 export const setOrString = generatedTask({
   name: "set_or_string",
   description: 'many lines after `x = set()` or `x = ""`, continue `x` with `.add` or `+=`',
-  draw: (sketch) => draw(sketch, sketch.random.choice(sketch.words.accumulators)),
+  draw: (sketch) => draw(sketch, sketch.fresh(sketch.words.accumulators)),
 });
 
 /** The name is the same in all prompts, in those of unseen templates too. */
 export const setOrStringFixedVarname = generatedTask({
   name: "set_or_string_fixedvarname",
   description: "the same, with one variable name throughout",
-  draw: (sketch) => draw(sketch, "data"),
+  draw: (sketch) => draw(sketch, sketch.fresh(["data"])),
 });
 
+/** @param name Drawn before all others, so that nothing else in the program has it. */
 function draw(sketch: Sketch, name: string): Pair {
   sketch.begin({ most: 1 });
-  const { random, words } = sketch;
-  const { one, many } = random.choice(
-    words.textNouns.filter((noun) => noun.one !== name && noun.many !== name),
-  );
+  const { one, many } = sketch.freshNoun(sketch.words.textNouns);
   const before = sketch.text;
   sketch.text = "";
   const definition = `${sketch.indent}${name} = `;

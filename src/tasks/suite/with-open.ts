@@ -11,13 +11,16 @@ export const withOpen = generatedTask({
     const read = only(words.readFiles, words.writeFiles);
     const write = only(words.writeFiles, words.readFiles);
     const extension = random.choice(words.fileExtensions);
-    const handle = random.choice(words.handles);
+    // Names that would speak for a mode themselves: `outfile`, `report`.
+    const speaking = new Set([...words.readFiles, ...words.writeFiles, "infile", "outfile"]);
+    const neutral = (pool: readonly string[]) => random.choice(pool.filter((name) => !speaking.has(name)));
+    const handle = neutral(words.handles);
     const quote = random.choice(["'", '"']);
     const [start, end] = sketch.choose({
       standard: [["with open(", `) as ${handle}:\n${sketch.indent}    print(${handle})\n`]],
       unseen: [
         [`${handle} = open(`, ")\n"],
-        [`${random.choice(words.accumulators)} = open(`, ")\n"],
+        [`${neutral(words.accumulators)} = open(`, ")\n"],
       ],
     });
     const prompt = (stem: string) =>
