@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { failure, json, modelWithTokenizer, output, run, scratchDirectory, start } from "./run.js";
 
 const scratch = scratchDirectory();
@@ -146,15 +146,14 @@ describe("corpus", () => {
   test("leaves nothing behind when interrupted", async () => {
     const { child, ended } = start(
       "corpus",
-      "synthetic:100000000",
+      "synthetic:1000000",
       "--vocab",
       "300",
       "--out",
       `${scratch}/never`,
     );
-    while (!partial().some((name) => existsSync(`${scratch}/${name}/spool/0`))) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    const isWriting = () => partial().some((name) => existsSync(`${scratch}/${name}/spool/0`));
+    await vi.waitFor(() => expect(isWriting()).toBe(true), { timeout: 20_000, interval: 20 });
     child.kill("SIGINT");
     expect(await ended).toEqual({ code: 130, stdout: "", stderr: "" });
     expect(partial()).toEqual([]);

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -15,10 +15,22 @@ export interface Result {
   readonly stderr: string;
 }
 
+const guard = fileURLToPath(new URL("end-with-parent.js", import.meta.url));
+const running = new Set<ChildProcessWithoutNullStreams>();
+// A test that failed, or ran out of time, leaves its program running.
+afterAll(() => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 export function start(...args: string[]) {
   const env: NodeJS.ProcessEnv = { ...process.env, HF_HUB_OFFLINE: "1" };
   delete env.SPARSELENS_DEBUG;
-  const child = spawn(process.execPath, [program, ...args], { env });
+  const child = spawn(process.execPath, ["--import", guard, program, ...args], {
+    env,
+    stdio: ["pipe", "pipe", "pipe", "ipc"],
+  }) as ChildProcessWithoutNullStreams;
+  running.add(child);
+  child.on("exit", () => running.delete(child));
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (text: string) => {
