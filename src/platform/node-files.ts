@@ -71,6 +71,20 @@ async function explained<T>(action: string, path: string, work: () => Promise<T>
   }
 }
 
+/** Node's own way never ends where a system denies with ENOENT what is there, as Linux does in /proc. */
+async function makeDirectories(path: string): Promise<void> {
+  const isThere = async () => (await fs.stat(path).catch(() => null))?.isDirectory() === true;
+  if (await isThere()) return;
+  const parent = paths.dirname(path);
+  if (parent !== path) await makeDirectories(parent);
+  try {
+    await fs.mkdir(path);
+  } catch (error) {
+    // Another may have made it meanwhile.
+    if (!(await isThere())) throw error;
+  }
+}
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -131,10 +145,7 @@ export const localFiles: LocalFiles | null = {
     }),
   readText: (path) => explained("read", path, () => fs.readFile(path, "utf8")),
   writeText: (path, text) => explained("write", path, () => fs.writeFile(path, text)),
-  makeDirectory: (path) =>
-    explained("make the directory", path, async () => {
-      await fs.mkdir(path, { recursive: true });
-    }),
+  makeDirectory: (path) => explained("make the directory", path, () => makeDirectories(path)),
   remove: (path) => explained("remove", path, () => fs.rm(path, { recursive: true, force: true })),
   rename: (from, to) => explained("write", to, () => fs.rename(from, to)),
   link: (target, path) =>
