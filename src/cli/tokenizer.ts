@@ -79,7 +79,7 @@ async function trainFrom(names: readonly string[], options: Options, signal: Abo
   const sources = await openSources(names, reading);
   async function* texts() {
     for (const source of sources) {
-      for await (const document of selectDocuments(source.read(), reading, skipped)) {
+      for await (const document of selectDocuments(source.read(), reading, skipped, signal)) {
         documents++;
         bytes += document.bytes.length;
         line.show(() => `counting words: ${formatCount(documents)} documents, ${formatBytes(bytes)}`);

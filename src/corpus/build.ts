@@ -151,8 +151,7 @@ class CorpusWriter {
       const skipped = noneSkipped();
       const counts = { source: name, files, documents: 0, bytes: 0, duplicates: 0, skipped };
       sourceCounts.push(counts);
-      for await (const { text, bytes } of selectDocuments(read(), this.reading, skipped)) {
-        await this.turns.pause(signal);
+      for await (const { text, bytes } of selectDocuments(read(), this.reading, skipped, signal)) {
         const print = fingerprint(text);
         const known = seen.size;
         if (seen.add(print.slice(0, 12)).size === known) {
@@ -219,7 +218,8 @@ class CorpusWriter {
         onProgress?.({ phase: "encode", done: ++done, total });
       }
     } finally {
-      for (const split of Object.values(writers)) await split.close();
+      // The second in any case: when the disk is full, the first fails.
+      await writers.train.close().finally(() => writers.validation.close());
     }
     const counts = (split: SplitName): SplitCounts => {
       const { shards } = writers[split];

@@ -1,4 +1,5 @@
 import { SparseLensError } from "../errors.js";
+import { Turns } from "../io/turns.js";
 
 /** Why something in a source is no document of the corpus. */
 export const SKIP_REASONS = ["empty", "notUtf8", "tooLong", "broken"] as const;
@@ -44,13 +45,20 @@ export function noneSkipped(): SkipCounts {
 
 const encoder = new TextEncoder();
 
-/** The documents among `readings`; what is none is counted in `skipped`. */
+/**
+ * The documents among `readings`; what is none is counted in `skipped`.
+ * @throws the reason of `signal`, once it is aborted
+ */
 export async function* selectDocuments(
   readings: AsyncIterable<Reading>,
   { maximumBytes }: ReadOptions,
   skipped: SkipCounts,
+  signal?: AbortSignal,
 ): AsyncGenerator<Document> {
+  const turns = new Turns();
   for await (const reading of readings) {
+    // Here rather than where documents are used: all of them may be skipped.
+    await turns.pause(signal);
     if ("skipped" in reading) skipped[reading.skipped]++;
     else if (reading.text.trim() === "") skipped.empty++;
     else {

@@ -35,10 +35,13 @@ export class ShardWriter {
   /** Completes the shard that is being written, if there is one. */
   async close(): Promise<void> {
     if (!this.current) return;
-    await this.flush();
     const { file, sink, hash, tokens } = this.current;
-    this.current = undefined;
-    await sink.close();
+    try {
+      await this.flush();
+    } finally {
+      this.current = undefined;
+      await sink.close();
+    }
     this.shards.push({ file, tokens, sha256: hash.digest("hex") });
   }
 

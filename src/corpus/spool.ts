@@ -38,7 +38,8 @@ export class DocumentSpool {
 
   /** No document comes after this. */
   async close(): Promise<void> {
-    for (const bucket of this.buckets) await bucket?.close();
+    const closed = await Promise.allSettled(this.buckets.map((bucket) => bucket?.close()));
+    for (const result of closed) if (result.status === "rejected") throw result.reason;
   }
 
   /** All documents in order, once the spool is closed. */
@@ -94,8 +95,11 @@ class Bucket {
   }
 
   async close(): Promise<void> {
-    await this.flush();
-    await this.sink.close();
+    try {
+      await this.flush();
+    } finally {
+      await this.sink.close();
+    }
   }
 
   private async flush(): Promise<void> {

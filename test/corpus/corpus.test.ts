@@ -218,7 +218,8 @@ describe("splits and order", () => {
       expect(after).not.toEqual(before);
       expect(after.sort()).toEqual(before.sort());
     }
-    expect(await texts(a, "train")).not.toEqual(programs.filter((text) => text));
+    const trained = await texts(a, "train");
+    expect(trained).not.toEqual(programs.filter((text) => trained.includes(text)));
   });
 
   test("a document's split and its place do not depend on the others", async () => {
