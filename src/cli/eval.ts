@@ -61,7 +61,11 @@ Examples:
       const tasks = await readTasks(options.tasks);
       const templates = options.templates === "both" ? TEMPLATE_SETS : [options.templates];
       await withModel(source, options, signal, async (model) => {
-        const corpusToRead = options.corpus === undefined ? undefined : await openFor(model, options.corpus);
+        // What is wrong with the corpus is said before minutes of tasks.
+        const validation =
+          options.corpus === undefined
+            ? undefined
+            : await (await openFor(model, options.corpus)).tokens("validation");
         const line = new ProgressLine(!json);
         let evaluations: TaskEvaluation[];
         let corpus: CorpusEvaluation | undefined;
@@ -70,8 +74,8 @@ Examples:
             ...{ tasks, pairs, split, templates, seed, signal },
             onProgress: ({ task, done, total }) => line.show(`${task} (${done} of ${total})`),
           });
-          if (corpusToRead) {
-            corpus = await evaluateCorpus(model, await corpusToRead.tokens("validation"), {
+          if (validation) {
+            corpus = await evaluateCorpus(model, validation, {
               ...{ maxTokens: options.corpusTokens, signal },
               onProgress: ({ done, total }) => line.show(`validation: window ${done} of ${total}`),
             });

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { READ_DEFAULTS, type ReadOptions } from "../corpus/documents.js";
 import { parseInteger } from "./arguments.js";
 
@@ -48,5 +48,7 @@ export function readOptions({
 }
 
 function parseExtensions(text: string): string[] {
-  return text.split(",").map((ending) => (ending.startsWith(".") ? ending : `.${ending}`));
+  const endings = text.split(",").map((ending) => ending.trim());
+  if (endings.includes("")) throw new InvalidArgumentError("It must be endings with commas between them.");
+  return endings.map((ending) => (ending.startsWith(".") ? ending : `.${ending}`));
 }

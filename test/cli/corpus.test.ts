@@ -132,6 +132,12 @@ describe("corpus", () => {
     expect(await fails(source, "--vocab", "70000")).toContain("65536");
     expect(await fails(source, "--tokenizer", source)).toContain("holds no tokenizer");
     expect(await failure(1, "corpus", source, "--vocab", "300", "--out", source)).toContain("is not empty");
+    // Where nobody can write, and the system says of the parent that it does not exist.
+    const nowhere = process.platform === "linux" ? "/proc/none/corpus" : `${lines}/corpus`;
+    expect(await failure(1, "corpus", source, "--vocab", "300", "--out", nowhere)).toContain(
+      "Cannot make the directory",
+    );
+    expect(await usage("--out", out, "--vocab", "300", "--extensions", ".py,")).toContain("--extensions");
     expect(existsSync(out)).toBe(false);
     expect(partial()).toEqual([]);
   });
