@@ -1,6 +1,6 @@
 import { SparseLensError } from "../errors.js";
 import { Field } from "../tokenizer/definition.js";
-import type { SkipReason } from "./documents.js";
+import { SKIP_REASONS, type SkipReason } from "./documents.js";
 
 export const MANIFEST = "manifest.json";
 export const FORMAT = "sparselens-corpus";
@@ -64,7 +64,7 @@ export interface Shard {
 }
 
 /**
- * Checks what reading a corpus relies on.
+ * Checks what reading a corpus and showing it rely on.
  * @throws SparseLensError naming the key that is wrong
  */
 export function checkManifest(json: unknown, location: string): CorpusManifest {
@@ -76,11 +76,17 @@ export function checkManifest(json: unknown, location: string): CorpusManifest {
         `${VERSION}. Write the corpus again, or use a newer SparseLens.`,
     );
   }
-  root.get("tokenizer").get("vocabularySize").id();
+  for (const source of root.get("sources").array()) {
+    source.get("source").string();
+    for (const key of ["documents", "bytes", "duplicates"]) source.get(key).count();
+    for (const reason of SKIP_REASONS) source.get("skipped").get(reason).count();
+  }
+  root.get("tokenizer").get("vocabularySize").count();
   root.get("tokenizer").get("endOfText").id();
   root.get("tokenizer").get("sha256").string();
   for (const split of SPLITS) {
     const counts = root.get("splits").get(split);
+    for (const key of ["documents", "bytes"]) counts.get(key).count();
     const shards = counts.get("shards").array();
     for (const shard of shards) {
       // A name with a slash could point anywhere.
@@ -88,7 +94,7 @@ export function checkManifest(json: unknown, location: string): CorpusManifest {
         shard.get("file").fail("this is not the name of a file beside it.");
       shard.get("sha256").string();
     }
-    const tokens = shards.reduce((sum, shard) => sum + shard.get("tokens").id(), 0);
+    const tokens = shards.reduce((sum, shard) => sum + shard.get("tokens").count(), 0);
     if (counts.get("tokens").value !== tokens) counts.get("tokens").fail(`its shards hold ${tokens} tokens.`);
   }
   return json as CorpusManifest;

@@ -60,6 +60,14 @@ export class Field {
     return this.value as number;
   }
 
+  /** How many there are of something. */
+  count(): number {
+    if (!Number.isSafeInteger(this.value) || (this.value as number) < 0) {
+      this.fail(`expected an integer from 0, got ${describe(this.value)}.`);
+    }
+    return this.value as number;
+  }
+
   /** Refuses keys outside `known`, unless they are off (null, false, 0 or empty): what is not implemented is not ignored. */
   allowKeys(known: readonly string[]): void {
     for (const [key, value] of Object.entries(this.object())) {

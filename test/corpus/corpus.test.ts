@@ -330,6 +330,7 @@ describe("what is written", () => {
 interface Editable {
   version: unknown;
   format?: string;
+  sources?: unknown;
   splits: { train: { tokens: number; shards: { file: string }[] } };
 }
 
@@ -375,6 +376,12 @@ describe("opening", () => {
           manifest.splits.train.tokens++;
         }),
         /splits\.train\.tokens/,
+      ],
+      [
+        edit((manifest) => {
+          manifest.sources = undefined;
+        }),
+        /manifest\.json: sources: expected a list, got nothing/,
       ],
       [(copy) => writeFileSync(`${copy}/manifest.json`, "{"), /manifest\.json is not valid JSON/],
       [(copy) => rmSync(`${copy}/${shard}`), /train-00000\.bin: it does not exist/],
