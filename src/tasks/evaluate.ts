@@ -116,8 +116,8 @@ export interface CorpusEvaluation {
 }
 
 /**
- * Cross-entropy of a model on a text, in windows of its block size that do not overlap; each token but the first of the
- * text is predicted from those before it in its window.
+ * Cross-entropy of a model on a text, in windows of its block size (or `maxTokens`, where that is less) that do not
+ * overlap; each token but the first of the text is predicted from those before it in its window.
  * @throws SparseLensError for fewer than two tokens
  */
 export async function evaluateCorpus(
@@ -126,7 +126,7 @@ export async function evaluateCorpus(
   { maxTokens = Number.POSITIVE_INFINITY, signal, onProgress }: EvaluateCorpusOptions = {},
 ): Promise<CorpusEvaluation> {
   if (tokens.length < 2) throw new SparseLensError("There is nothing to predict: fewer than two tokens.");
-  const window = model.config.block_size;
+  const window = Math.min(model.config.block_size, Math.max(1, Math.floor(maxTokens)));
   const windows = Math.ceil((tokens.length - 1) / window);
   const used = Math.min(windows, Math.max(1, Math.floor(maxTokens / window)));
   const perCall = Math.max(1, Math.floor(8192 / window));

@@ -65,6 +65,7 @@ describe("on the embedded model", () => {
     expect(loss).toBeCloseTo(total / count, 4);
     const part = await evaluateCorpus(model, tokens, { maxTokens: 256 });
     expect(part.tokens).toBe(256);
+    expect((await evaluateCorpus(model, tokens, { maxTokens: 50 })).tokens).toBe(50);
     await expect(evaluateCorpus(model, Uint16Array.of(1))).rejects.toThrow("nothing to predict");
   });
 });
