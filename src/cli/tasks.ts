@@ -86,6 +86,7 @@ function firstPairs(task: Task, { pairs: count, split, templates, seed }: Option
   }
   const pairs: Pair[] = [];
   for (const pair of task.pairs({ split, templates, seed })) if (pairs.push(pair) === count) break;
+  if (pairs.length === 0) throw new SparseLensError(`${task.name} has no ${split} pairs.`);
   return pairs;
 }
 

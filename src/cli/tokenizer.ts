@@ -28,6 +28,7 @@ export function addTokenizer(program: Command, signal: AbortSignal): void {
   const train = program
     .command("tokenizer")
     .description("Train a tokenizer.")
+    .helpCommand(false)
     .command("train")
     .description("Train a byte-level BPE tokenizer that cuts text as tinypython_2k does.")
     .argument(...SOURCES_ARGUMENT)

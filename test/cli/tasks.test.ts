@@ -36,6 +36,9 @@ test("tasks that are not there", async () => {
   expect(await failure(1, "tasks", "for_wile")).toContain("Did you mean for_while?");
   expect(await failure(1, "tasks", `${scratch}/none.jsonl`)).toContain("none.jsonl");
   expect(await failure(1, "tasks", own, "--templates", "unseen")).toContain("own has no unseen prompts");
+  const trainOnly = `${scratch}/train-only.jsonl`;
+  writeFileSync(trainOnly, pairs.map((pair) => pair.replace("{", '{"split":"train",')).join("\n"));
+  expect(await failure(1, "tasks", trainOnly, "--split", "report")).toContain("has no report pairs");
 });
 
 test("eval measures tasks, the package's and one's own", async () => {
