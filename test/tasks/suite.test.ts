@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readFiles, writeFiles } from "../../src/corpus/synthetic/words.js";
+import { numberAttributes, readFiles, textAttributes, writeFiles } from "../../src/corpus/synthetic/words.js";
 import { SparseLensError } from "../../src/errors.js";
 import { prepareTask, promptOf } from "../../src/tasks/batch.js";
 import { splitOf } from "../../src/tasks/generated-task.js";
@@ -101,6 +101,12 @@ describe.each(TEMPLATE_SETS)("nothing but the question tells the answer, %s", (t
     for (const line of lastLines("with_open")) {
       const [, target] = /(\w+) = open/.exec(line) ?? [];
       expect(["infile", "outfile", ...readFiles, ...writeFiles], line).not.toContain(target);
+    }
+  });
+
+  test("the strings of fstring_brace end in words that name values", () => {
+    for (const line of lastLines("fstring_brace")) {
+      expect([...numberAttributes, ...textAttributes]).toContain(/\w+$/.exec(line)![0]);
     }
   });
 

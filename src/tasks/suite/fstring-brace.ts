@@ -17,8 +17,10 @@ export const fstringBrace = generatedTask({
         place === "script" ? ["raise ValueError(", ")"] : ["return ", ""],
       ],
     });
-    const pool = [...words.numberAttributes, ...words.stringWords];
-    const content = Array.from({ length: sketch.integer(1, 2) }, () => sketch.fresh(pool)).join(" ");
+    // The word before the question is one that names a value: others hardly ever stand before a variable, and give the
+    // end of the string away.
+    const label = sketch.fresh([...words.numberAttributes, ...words.textAttributes]);
+    const content = random.chance(0.5) ? label : `${sketch.fresh(words.stringWords)} ${label}`;
     const quote = random.choice(["'", '"']);
     const prompt = (prefix: string) => `${sketch.text}${sketch.indent}${start}${prefix}${quote}${content}`;
     return {
