@@ -55,7 +55,7 @@ export interface TrainingConfig {
   /** `counted`: from the training tokens, then frozen. */
   readonly bigram: "none" | "counted" | "learned";
   /** `none`: `wpe` is zero and stays so. */
-  readonly positions: "none" | "learned";
+  readonly positions: "none" | "learned" | "sinusoidal";
   /** Factor on the standard deviation of the initial weights. */
   readonly initial_scale: number;
 
@@ -200,7 +200,7 @@ const recipeRules = {
   projection: choice("exact", "periodic"),
   regrow_every: integer(8, 1),
   bigram: choice("counted", "learned", "none"),
-  positions: choice("none", "learned"),
+  positions: choice("none", "learned", "sinusoidal"),
   initial_scale: number(1, { above: 0 }),
 } satisfies Partial<Record<keyof TrainingConfig, Rule>>;
 
@@ -293,7 +293,12 @@ export function parseTrainingConfig(json: Record<string, unknown>, location: str
     );
   }
   if (model.d_pos_emb !== null && config.positions === "none") {
-    fail(`"d_pos_emb" is ${model.d_pos_emb}, so "positions" must be "learned", not "none".`);
+    fail(`"d_pos_emb" is ${model.d_pos_emb}, so "positions" must be "learned" or "sinusoidal", not "none".`);
+  }
+  if (config.positions === "sinusoidal" && (model.d_pos_emb ?? 1) % 2 !== 0) {
+    fail(
+      `"positions" is "sinusoidal", so "d_pos_emb" must be an even number of channels, not ${model.d_pos_emb}.`,
+    );
   }
   for (const loctype of model.afrac_loctypes) {
     const width = loctypeWidth(model, loctype);
@@ -355,12 +360,18 @@ export function trainingConfigJson({ model, ...training }: TrainingConfig): Reco
 }
 
 /** The configuration of the trained model, under the released code's keys, for its `config.json`. */
-export function modelConfigJson({ model, bigram, density }: TrainingConfig): Record<string, unknown> {
+export function modelConfigJson({
+  model,
+  bigram,
+  density,
+  positions,
+}: TrainingConfig): Record<string, unknown> {
   return {
     ...model,
     afrac_loctypes: [...model.afrac_loctypes].join(),
     enable_bigram_table: bigram !== "none",
     learnable_bigram_table: bigram === "learned",
+    sinusoidal_cat_pos_emb: positions === "sinusoidal",
     // The released loader knows attention with a sink in its flash form only.
     flash: true,
     dropout: 0,

@@ -7,7 +7,7 @@ import { Batches } from "./batches.js";
 import { bigramTable, countBigrams } from "./bigram.js";
 import type { TrainingState } from "./checkpoint.js";
 import { type TrainingConfig, trainingSteps } from "./config.js";
-import { type ParameterPlan, planParameters } from "./parameters.js";
+import { initialWeights, type ParameterPlan, planParameters } from "./parameters.js";
 import { planStep } from "./schedule.js";
 import type { TrainingStateResult, TrainResult, TrainStep } from "./train-program.js";
 
@@ -149,12 +149,7 @@ function initialTensors(
 ): Map<string, Float32Array> {
   const random = new Random(config.seed);
   const tensors = new Map<string, Float32Array>();
-  for (const { name, shape, initial } of plans) {
-    const data = new Float32Array(shape.reduce((product, length) => product * length, 1));
-    if ("constant" in initial) data.fill(initial.constant);
-    else for (let i = 0; i < data.length; i++) data[i] = initial.deviation * random.normal();
-    tensors.set(name, data);
-  }
+  for (const plan of plans) tensors.set(plan.name, initialWeights(plan, random));
   if (config.bigram === "counted") {
     tensors.set("bigram_table", bigramTable(countBigrams(tokens, config.model.vocab_size)));
   }
