@@ -54,7 +54,7 @@ export interface TrainingConfig {
 
   /** `counted`: from the training tokens, then frozen. */
   readonly bigram: "none" | "counted" | "learned";
-  /** `none`: `wpe` is zero and stays so. */
+  /** `none`: `wpe` is zero and stays so. `sinusoidal`: sines and cosines, frozen, as the released code has them. */
   readonly positions: "none" | "learned" | "sinusoidal";
   /** Factor on the standard deviation of the initial weights. */
   readonly initial_scale: number;
@@ -181,7 +181,7 @@ const recipeRules = {
   seed: integer(0, 0),
   tokens: integer(16_000_000, 1),
   batch_size: integer(8, 1),
-  learning_rate: number(8e-3, { above: 0 }),
+  learning_rate: number(0.04, { above: 0 }),
   warmup: number(0.01, { from: 0, to: 1 }),
   decay: choice("linear", "none"),
   sharkfin: flag(true),
@@ -293,7 +293,9 @@ export function parseTrainingConfig(json: Record<string, unknown>, location: str
     );
   }
   if (model.d_pos_emb !== null && config.positions === "none") {
-    fail(`"d_pos_emb" is ${model.d_pos_emb}, so "positions" must be "learned" or "sinusoidal", not "none".`);
+    fail(
+      `"d_pos_emb" is ${model.d_pos_emb}, so "positions" must be "learned" or "sinusoidal", not "none" (which goes with a "d_pos_emb" of null).`,
+    );
   }
   if (config.positions === "sinusoidal" && (model.d_pos_emb ?? 1) % 2 !== 0) {
     fail(

@@ -53,7 +53,8 @@ describe("parseTrainingConfig", () => {
     [{ vocab_size: 70_000 }, "16 bits"],
     [{ anneal_start: 0.5, anneal_end: 0.2 }, '"anneal_end" (0.2) is before "anneal_start" (0.5)'],
     [{ tokens: 1000 }, '"tokens" is 1000, less than one step', "are 2048."],
-    [{ d_pos_emb: 8 }, '"positions" must be "learned"'],
+    [{ d_pos_emb: 8 }, '"positions" must be "learned" or "sinusoidal"'],
+    [{ d_pos_emb: 7, positions: "sinusoidal" }, '"d_pos_emb" must be an even number of channels, not 7.'],
     [{ d_model: 16, afrac: 0.05 }, "keeps none of the 16 activations at attn_in"],
   ])("%j", (json, ...parts) => {
     for (const part of parts) expect(() => parse(json)).toThrow(part as string);
