@@ -1,9 +1,86 @@
-// Products with dense matrices whose left factor is a sparse activation, gradient or weight: all of them are rows of a
-// compressed matrix times a dense panel (csr_multiply_panel), and what prepares and finishes them is here.
+// Products with matrices that are trained. Where the left factor, an activation, gradient or weight, is sparse, they are
+// rows of a compressed matrix times a dense panel (csr_multiply_panel), and what prepares and finishes them is here; where it is
+// full, multiply_full_panel needs no preparation.
 //
 // A matrix [rows][columns] that is trained lies in *blocks* of 32 columns: [columns / 32][rows][32], zeros behind the
 // last column.
 import { at, multiplyAdd, sumLanes } from "./simd";
+
+/**
+ * y[i][32] += Σ a[i, j] x[j][32] for i < rows, j < n: four rows at a time, so that they share what is loaded of x.
+ * @param a its entry (i, j) lies at a + i · rowBytes + j · stepBytes
+ */
+export function multiply_full_panel(
+  y: usize, a: usize, rowBytes: i32, stepBytes: i32, x: usize, rows: i32, n: i32,
+): void {
+  const row = <usize>rowBytes, step = <usize>stepBytes, bytes = <usize>n << 7;
+  let i = 0;
+  for (; i < (rows & ~3); i += 4) {
+    for (let lane: usize = 0; lane < 128; lane += 32) {
+      const t = y + (<usize>i << 7) + lane;
+      let a0 = v128.load(t), a1 = v128.load(t, 16), b0 = v128.load(t, 128), b1 = v128.load(t, 144);
+      let c0 = v128.load(t, 256), c1 = v128.load(t, 272), d0 = v128.load(t, 384), d1 = v128.load(t, 400);
+      let p0 = a + <usize>i * row, p1 = p0 + row, p2 = p1 + row, p3 = p2 + row;
+      for (let q = x + lane, end = q + bytes; q < end; q += 128) {
+        const x0 = v128.load(q), x1 = v128.load(q, 16);
+        let w = v128.load_splat<u32>(p0);
+        a0 = multiplyAdd(w, x0, a0);
+        a1 = multiplyAdd(w, x1, a1);
+        w = v128.load_splat<u32>(p1);
+        b0 = multiplyAdd(w, x0, b0);
+        b1 = multiplyAdd(w, x1, b1);
+        w = v128.load_splat<u32>(p2);
+        c0 = multiplyAdd(w, x0, c0);
+        c1 = multiplyAdd(w, x1, c1);
+        w = v128.load_splat<u32>(p3);
+        d0 = multiplyAdd(w, x0, d0);
+        d1 = multiplyAdd(w, x1, d1);
+        p0 += step;
+        p1 += step;
+        p2 += step;
+        p3 += step;
+      }
+      v128.store(t, a0);
+      v128.store(t, a1, 16);
+      v128.store(t, b0, 128);
+      v128.store(t, b1, 144);
+      v128.store(t, c0, 256);
+      v128.store(t, c1, 272);
+      v128.store(t, d0, 384);
+      v128.store(t, d1, 400);
+    }
+  }
+  for (; i < rows; i++) {
+    for (let lane: usize = 0; lane < 128; lane += 64) {
+      const t = y + (<usize>i << 7) + lane;
+      let a0 = v128.load(t), a1 = v128.load(t, 16), a2 = v128.load(t, 32), a3 = v128.load(t, 48);
+      let p = a + <usize>i * row;
+      for (let q = x + lane, end = q + bytes; q < end; q += 128, p += step) {
+        const w = v128.load_splat<u32>(p);
+        a0 = multiplyAdd(w, v128.load(q), a0);
+        a1 = multiplyAdd(w, v128.load(q, 16), a1);
+        a2 = multiplyAdd(w, v128.load(q, 32), a2);
+        a3 = multiplyAdd(w, v128.load(q, 48), a3);
+      }
+      v128.store(t, a0);
+      v128.store(t, a1, 16);
+      v128.store(t, a2, 32);
+      v128.store(t, a3, 48);
+    }
+  }
+}
+
+/** y[i][32] = bias[i], or zero without a bias, for i < rows. */
+export function begin_panel(y: usize, bias: usize, rows: i32): void {
+  if (bias == 0) {
+    memory.fill(y, 0, <usize>rows << 7);
+    return;
+  }
+  for (let i = 0; i < rows; i++, y += 128) {
+    const b = v128.load_splat<u32>(at(bias, i));
+    for (let lane: usize = 0; lane < 128; lane += 16) v128.store(y + lane, b);
+  }
+}
 
 /**
  * Lists the nonzeros of rows that lie in pieces: piece p of row r is the `width` floats at x + r · rowBytes +

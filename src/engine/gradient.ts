@@ -48,8 +48,6 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
   readonly #positionGradients: Value | null;
   // Scratch of this thread: compressed rows, a tile of 32 × 32.
   readonly #compressed: { pointers: Pointer; indices: Pointer; values: Pointer };
-  /** Rows of 32 of which none is zero: any panel's, as compressed rows. */
-  readonly #full: { pointers: Pointer; indices: Pointer };
   readonly #tile: Pointer;
   readonly #attentionScratch: Pointer;
 
@@ -59,7 +57,6 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
     this.#gradients = options;
     this.#lanes = this.panels * PANEL;
     this.#rows = { tokens: arena.bytes(4 * this.#lanes), positions: arena.bytes(4 * this.#lanes) };
-    this.#full = { pointers: arena.bytes(4 * (GROUP + 1)), indices: arena.bytes(2 * GROUP * PANEL) };
     this.#targetRows = arena.bytes(4 * this.#lanes);
     this.#tokenLosses = arena.floats(this.#lanes);
     this.#logitGradients = this.value(vocabularySize);
@@ -88,12 +85,6 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
       write(this.#rows.tokens, this.tokens);
       write(this.#rows.positions, this.positions);
       write(this.#targetRows, this.targets);
-      write(
-        this.#full.pointers,
-        Int32Array.from({ length: GROUP + 1 }, (_, row) => row * PANEL),
-      );
-      const indices = Uint16Array.from({ length: GROUP * PANEL }, (_, i) => i % PANEL);
-      new Uint16Array(buffer, this.#full.indices, indices.length).set(indices);
     }
     this.thread.barrier();
   }
@@ -129,6 +120,10 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
       return;
     }
     const { columns, bias } = weights;
+    if (weights.layout.forward === "full") {
+      this.#multiplyFull(outputs, x, weights);
+      return;
+    }
     this.#compressTokens([{ pointer: x, width: columns }]);
     const { pointers, indices, values } = this.#compressed;
     let start = 0;
@@ -375,6 +370,23 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
     this.kernels.compress_rows(pointers, indices, values, this.rowScratch, PANEL, bytes, 1, 0, stride);
   }
 
+  #multiplyFull(outputs: readonly Value[], x: Pointer, weights: TrainedMatrix): void {
+    const { columns, bias } = weights;
+    let row = 0;
+    for (const { pointer, width } of outputs) {
+      this.kernels.begin_panel(pointer, bias && bias + row * this.#floatBytes, width);
+      for (let block = 0; block < blocksOf(columns); block++) {
+        const source = this.#blockOf(weights.weights, weights, block) + row * this.rowBytes;
+        const count = Math.min(PANEL, columns - block * PANEL);
+        this.kernels.multiply_full_panel(
+          ...([pointer, source, this.rowBytes, this.#floatBytes] as const),
+          ...([x + block * PANEL * this.rowBytes, width, count] as const),
+        );
+      }
+      row += width;
+    }
+  }
+
   /** dx = Wᵀ dy over one panel. */
   #inputGradient(dx: Pointer, douts: readonly Value[], panel: number, weights: TrainedMatrix): void {
     const { columns, transposed } = weights;
@@ -391,6 +403,22 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
       }
       const { pointers, indices, values } = transposed;
       this.kernels.csr_multiply_panel(dx, pointers, indices, values, 0, dy, 0, columns);
+      return;
+    }
+    if (weights.layout.backward === "full") {
+      this.kernels.zero(dx, columns * this.rowBytes);
+      for (let block = 0; block < blocksOf(columns); block++) {
+        const target = dx + block * PANEL * this.rowBytes;
+        const count = Math.min(PANEL, columns - block * PANEL);
+        let source = this.#blockOf(weights.weights, weights, block);
+        for (const { pointer, width } of parts) {
+          // The transposed block: from one of its rows to the next is one float.
+          this.kernels.multiply_full_panel(
+            ...([target, source, this.#floatBytes, this.rowBytes, pointer, count, width] as const),
+          );
+          source += width * this.rowBytes;
+        }
+      }
       return;
     }
     this.#compressTokens(parts);
@@ -440,25 +468,33 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
       );
       return;
     }
-    const step = weights.sparseOutput ? CHUNK : 1;
-    for (let panel = 0; panel < this.panels; panel += step) {
+    const targets = Array.from(
+      { length: blocksOf(columns) },
+      (_, block) => gradient + (block * rows + start + row) * this.rowBytes,
+    );
+    const inputs = (block: number, panel: number) =>
+      this.#inputBlocks + (block * this.#lanes + panel * PANEL) * this.rowBytes;
+    for (const target of targets) this.kernels.zero(target, count * this.rowBytes);
+    if (!weights.sparseOutput) {
+      this.#allPanels((panel) => {
+        const source = this.panelOf(dy, panel) + row * this.rowBytes;
+        targets.forEach((target, block) => {
+          const x = inputs(block, panel);
+          this.kernels.multiply_full_panel(target, source, this.rowBytes, this.#floatBytes, x, count, PANEL);
+        });
+      });
+      return;
+    }
+    const { pointers, indices, values } = this.#compressed;
+    for (let panel = 0; panel < this.panels; panel += CHUNK) {
+      const pieces = Math.min(CHUNK, this.panels - panel);
       const source = this.panelOf(dy, panel) + row * this.rowBytes;
-      let { pointers, indices, values } = this.#compressed;
-      if (weights.sparseOutput) {
-        const pieces = Math.min(CHUNK, this.panels - panel);
-        this.kernels.compress_rows(
-          ...([pointers, indices, values, source, count, this.rowBytes, pieces, stride, PANEL] as const),
-        );
-      } else {
-        ({ pointers, indices } = this.#full);
-        values = source;
-      }
-      for (let block = 0; block < blocksOf(columns); block++) {
-        const target = gradient + (block * rows + start + row) * this.rowBytes;
-        const inputs = this.#inputBlocks + (block * this.#lanes + panel * PANEL) * this.rowBytes;
-        if (panel > 0) this.kernels.csr_accumulate_panel(target, pointers, indices, values, inputs, 0, count);
-        else this.kernels.csr_multiply_panel(target, pointers, indices, values, 0, inputs, 0, count);
-      }
+      this.kernels.compress_rows(
+        ...([pointers, indices, values, source, count, this.rowBytes, pieces, stride, PANEL] as const),
+      );
+      targets.forEach((target, block) => {
+        this.kernels.csr_accumulate_panel(target, pointers, indices, values, inputs(block, panel), 0, count);
+      });
     }
   }
 

@@ -56,6 +56,16 @@ export interface Kernels {
     row: number,
   ): void;
 
+  multiply_full_panel(
+    y: Pointer,
+    a: Pointer,
+    rowBytes: number,
+    stepBytes: number,
+    x: Pointer,
+    rows: number,
+    n: number,
+  ): void;
+  begin_panel(y: Pointer, bias: Pointer, rows: number): void;
   compress_rows(
     pointers: Pointer,
     indices: Pointer,

@@ -3,8 +3,11 @@ import type { Arena } from "./memory.js";
 import type { Thread } from "./thread.js";
 import type { CompressedRows, SparseWeights } from "./weights.js";
 
-/** Which form of a matrix a product uses, or its gradient has: all weights, or the nonzeros alone. */
-export type Layout = "dense" | "sparse";
+/**
+ * What a product with a matrix skips. `full`: nothing. `dense`: zero activations, or their gradients. `sparse`: zero
+ * weights.
+ */
+export type Layout = "full" | "dense" | "sparse";
 
 /**
  * A matrix `[rows, columns]` in training. It lies in blocks of 32 columns, `[columns / 32][rows][32]`, and so do its
@@ -27,7 +30,12 @@ export interface TrainedMatrix extends SparseWeights {
   /** Whether AbsTopK thins out the gradient of what the matrix puts out. */
   readonly sparseOutput: boolean;
   /** Shared by all views of the matrix (a tied unembedding is one). */
-  readonly layout: { forward: Layout; backward: Layout; gradient: Layout };
+  readonly layout: {
+    forward: Layout;
+    backward: Layout;
+    /** Whether a gradient may be restricted to the nonzeros. */
+    gradient: "dense" | "sparse";
+  };
 }
 
 /** Blocks of 32 that hold `count`. */
@@ -102,12 +110,12 @@ export function refreshMatrix({ kernels, memory }: Thread, matrix: TrainedMatrix
       }
     }
   }
-  if (layout.forward === "dense" && layout.backward === "dense") return;
+  if (layout.forward !== "sparse" && layout.backward !== "sparse") return;
   kernels.compress_rows(
     ...([byRow.pointers, byRow.indices, byRow.values, weights, rows, rowBytes] as const),
     ...([blocksOf(columns), rows * rowBytes, PANEL] as const),
   );
-  if (layout.backward === "dense") return;
+  if (layout.backward !== "sparse") return;
   kernels.transpose_csr(
     ...([transposed.pointers, transposed.indices, transposed.values] as const),
     ...([byRow.pointers, byRow.indices, byRow.values, rows, columns] as const),

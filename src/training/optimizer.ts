@@ -14,6 +14,9 @@ export type OptimizerConfig = Pick<
 
 const SETTINGS = 9;
 
+/** Share of nonzeros above which it costs more to skip zeros than to multiply with them. */
+const FULL_ABOVE = 0.6;
+
 /** Density of a matrix below which the gradients of its nonzeros alone take less time than all. */
 const SPARSE_GRADIENT_BELOW = 0.2;
 
@@ -82,12 +85,16 @@ export class Optimizer {
 
   /** On every thread alike, for all matrices: each thread multiplies with all of them. */
   #chooseLayouts({ density }: Pick<StepPlan, "density">): void {
-    for (const { matrix, anneal, sparseBelow } of this.#parameters) {
+    for (const { matrix, anneal, activeShare } of this.#parameters) {
       if (!matrix) continue;
       const share = anneal ? density[anneal] : 1;
-      const layout = (limit: number): Layout => (share < limit ? "sparse" : "dense");
-      matrix.layout.forward = layout(sparseBelow.forward);
-      matrix.layout.backward = layout(sparseBelow.backward);
+      const layout = (activations: number): Layout => {
+        // A nonzero weight costs about as much as a nonzero activation, and twice what a weight of a full matrix does.
+        if (share < Math.min(activations, FULL_ABOVE)) return "sparse";
+        return activations < FULL_ABOVE ? "dense" : "full";
+      };
+      matrix.layout.forward = layout(activeShare.input);
+      matrix.layout.backward = layout(activeShare.output);
       // The gradient of a table is dense and cheap; elsewhere a nonzero's costs some times a dense one's.
       const isSparse =
         !matrix.isEmbedding && share < SPARSE_GRADIENT_BELOW && matrix.layout.forward === "sparse";

@@ -24,8 +24,8 @@ export interface TrainedParameter extends ParameterPlan {
   readonly first_moment: Pointer;
   readonly second_moment: Pointer;
   readonly matrix: TrainedMatrix | null;
-  /** Densities below which products with the sparse matrix take less time than those that skip zero activations. */
-  readonly sparseBelow: { readonly forward: number; readonly backward: number };
+  /** Of a matrix: what AbsTopK leaves of the activations that it reads, and of its output's gradients. */
+  readonly activeShare: { readonly input: number; readonly output: number };
 }
 
 export interface TrainingMemory {
@@ -55,7 +55,7 @@ export function reserveTraining(
           isEmbedding: /wte|wpe/.test(name),
           isTied: config.tied_unembed && name === "transformer.wte.weight",
           trained: isTrained,
-          sparseOutput: sparseBelow(config, name).backward <= 1,
+          sparseOutput: activeShare(config, name).output < 1,
         })
       : null;
     const optional = () => (isTrained ? arena.floats(size) : 0);
@@ -66,7 +66,7 @@ export function reserveTraining(
       gradient: matrix?.gradient ?? optional(),
       first_moment: optional(),
       second_moment: optional(),
-      sparseBelow: sparseBelow(config, name),
+      activeShare: activeShare(config, name),
     };
     parameters.set(name, parameter);
     if (!matrix && isTrained) vectorGradients.set(parameter.weights, parameter.gradient);
@@ -120,12 +120,11 @@ const NEIGHBOURS: readonly (readonly [suffix: string, input: Loctype | null, out
   ["mlp.c_proj.weight", "mlp_neuron", "mlp_out"],
 ];
 
-/** A nonzero weight costs about as much as a nonzero activation: where none is zero, compressed rows always win. */
-function sparseBelow({ afrac, afrac_loctypes }: ModelConfig, name: string): TrainedParameter["sparseBelow"] {
+function activeShare({ afrac, afrac_loctypes }: ModelConfig, name: string): TrainedParameter["activeShare"] {
   const [, input, output] = NEIGHBOURS.find(([suffix]) => name.endsWith(suffix)) ?? ["", null, null];
   const share = (loctype: Loctype | null) =>
-    loctype !== null && afrac !== null && afrac_loctypes.has(loctype) ? afrac : Number.POSITIVE_INFINITY;
-  return { forward: share(input), backward: share(output) };
+    loctype !== null && afrac !== null && afrac_loctypes.has(loctype) ? afrac : 1;
+  return { input: share(input), output: share(output) };
 }
 
 /** Copies a parameter's array out of the engine: its weights, its gradient or a moment. */

@@ -4,8 +4,39 @@ import { element, type Heap } from "./heap.js";
 /** Twin of `kernels/dense.ts`. */
 export function denseKernels(
   heap: Heap,
-): Pick<Kernels, "compress_rows" | "transpose_csr" | "transpose_tile" | "csr_gradient"> {
+): Pick<
+  Kernels,
+  | "multiply_full_panel"
+  | "begin_panel"
+  | "compress_rows"
+  | "transpose_csr"
+  | "transpose_tile"
+  | "csr_gradient"
+> {
   return {
+    multiply_full_panel(y, a, rowBytes, stepBytes, x, rows, n) {
+      const { floats } = heap;
+      const x0 = heap.float(x);
+      const sums = new Float64Array(32);
+      for (let i = 0; i < rows; i++) {
+        const y0 = heap.float(y) + i * 32;
+        sums.set(floats.subarray(y0, y0 + 32));
+        for (let j = 0; j < n; j++) {
+          const weight = floats[heap.float(a + i * rowBytes + j * stepBytes)];
+          for (let lane = 0; lane < 32; lane++) sums[lane] += weight * floats[x0 + j * 32 + lane];
+        }
+        floats.set(sums, y0);
+      }
+    },
+
+    begin_panel(y, bias, rows) {
+      const { floats } = heap;
+      const y0 = heap.float(y);
+      for (let i = 0; i < rows; i++) {
+        floats.fill(bias === 0 ? 0 : floats[heap.float(bias) + i], y0 + i * 32, y0 + i * 32 + 32);
+      }
+    },
+
     compress_rows(pointers, indices, values, x, rows, rowBytes, pieces, pieceBytes, width) {
       const { floats, u16, u32 } = heap;
       const ends = element(pointers, 4);
