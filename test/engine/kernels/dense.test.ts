@@ -196,3 +196,59 @@ test("csr_gradient adds the gradients of the nonzeros of its rows", () => {
     }),
   );
 });
+
+const fullCases = fc.record({
+  rows: fc.integer({ min: 1, max: 19 }),
+  n: fc.integer({ min: 1, max: 40 }),
+  /** Entries of a row side by side, or those of a column. */
+  byRow: fc.boolean(),
+  seed: fc.integer(),
+});
+
+test("multiply_full_panel adds a matrix times a panel, whichever way the matrix lies", () => {
+  fc.assert(
+    fc.property(fullCases, ({ rows, n, byRow, seed }) => {
+      const random = new Random(seed);
+      const a = random.normals(rows * n);
+      const x = random.normals(n * 32);
+      const y = random.normals(rows * 32);
+      const expected = y.map((value, cell) => {
+        const [i, lane] = [Math.floor(cell / 32), cell % 32];
+        let sum = value;
+        for (let j = 0; j < n; j++) sum += a[byRow ? i * n + j : j * rows + i] * x[j * 32 + lane];
+        return sum;
+      });
+      for (const subject of everyone) {
+        const actual = runOn(subject, (kernels, sandbox) => {
+          const bytes = sandbox.floatBytes;
+          const target = sandbox.floats(y);
+          const [matrix, panel] = [sandbox.floats(a), sandbox.floats(x)];
+          const steps = byRow ? [n * bytes, bytes] : [bytes, rows * bytes];
+          sandbox.guarded([sandbox.area(target, rows * 32)], () =>
+            kernels.multiply_full_panel(target, matrix, steps[0], steps[1], panel, rows, n),
+          );
+          return sandbox.readFloats(target, rows * 32);
+        });
+        expectClose(actual, expected, subject === exact ? 1e-13 : 1e-5, 1 + n);
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test.each([0, 1, 5])("begin_panel repeats %i biases, or zeros", (rows) => {
+  const bias = new Random(rows).normals(rows);
+  for (const subject of everyone) {
+    for (const given of [true, false]) {
+      const actual = runOn(subject, (kernels, sandbox) => {
+        const target = sandbox.floats([], rows * 32);
+        const source = sandbox.floats(bias);
+        sandbox.guarded([sandbox.area(target, rows * 32)], () =>
+          kernels.begin_panel(target, given ? source : 0, rows),
+        );
+        return sandbox.readFloats(target, rows * 32);
+      });
+      expect(actual).toEqual(Array.from({ length: rows * 32 }, (_, i) => (given ? bias[i >> 5] : 0)));
+    }
+  }
+});
