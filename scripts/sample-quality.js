@@ -1,6 +1,6 @@
 // Samples programs from a model and asks CPython (pyodide) whether they parse, and the corpus whether it holds them.
 //
-//   node scripts/sample-quality.js MODEL CORPUS [--programs 200] [--temperature 0.8] [--seed 0] [--json]
+//   node scripts/sample-quality.js MODEL CORPUS [--programs 200] [--temperature 0.8] [--top-p 1] [--seed 0] [--json]
 //
 // A program is the first line of a document of the validation split and what the model makes of it, up to the end of
 // text or of the context. Where the context ended it, the unfinished last line is dropped, and headers of blocks that
@@ -14,6 +14,7 @@ const { positionals, values } = parseArgs({
   options: {
     programs: { type: "string", default: "200" },
     temperature: { type: "string", default: "0.8" },
+    "top-p": { type: "string", default: "1" },
     seed: { type: "string", default: "0" },
     json: { type: "boolean", default: false },
   },
@@ -62,6 +63,7 @@ for (let seed = Number(values.seed); programs.length < wanted; seed++) {
     maxNewTokens: model.config.block_size - start.length,
     doSample: true,
     temperature,
+    topP: Number(values["top-p"]),
     seed,
   });
   const whole = prompt + text;
@@ -101,7 +103,7 @@ else {
   }
   const share = (count) => `${((100 * count) / programs.length).toFixed(1)} %`;
   console.log(
-    `${programs.length} programs of at least five statements (of ${tried} sampled, temperature ${temperature}): ${share(parsed)} parse, ${share(repeated)} repeat a training document, ${share(finished)} end by themselves (${((Date.now() - began) / 1000).toFixed(0)} s)`,
+    `${programs.length} programs of at least five statements (of ${tried} sampled, temperature ${temperature}, top-p ${values["top-p"]}): ${share(parsed)} parse, ${share(repeated)} repeat a training document, ${share(finished)} end by themselves (${((Date.now() - began) / 1000).toFixed(0)} s)`,
   );
 }
 process.exit(0);
