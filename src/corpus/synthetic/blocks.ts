@@ -35,6 +35,16 @@ export function scriptBlock(draft: Draft, scope: Scope): string {
   ].join("\n");
 }
 
+/** Values that a module gives names to, before its functions. */
+export function settingStatements(draft: Draft, scope: Scope): string {
+  const body: Body = { draft, scope, variables: [], locked: [], depth: 0, place: "script" };
+  const kinds = ["number", "text", "numbers", "words", "flag", "number"] as const;
+  return draft
+    .sample(kinds, draft.between(1, 3))
+    .map((kind) => define(body, kind))
+    .join("\n");
+}
+
 function shown(body: Body): string[] {
   const variables = body.draft.sample(body.variables, body.draft.between(0, 2));
   return variables.map((variable) => `print(${variable.name})`);

@@ -46,7 +46,8 @@ function record(draft: Draft): Definition {
   const className = draft.define(draft.pick(classNames));
   const fields = attributes(draft, scope, draft.pick([1, 2, 2, 3, 3, 3, 4, 5]));
   const optional = fields.length > 1 && draft.chance(0.2);
-  const firstOptional = optional ? draft.between(1, fields.length - 1) : fields.length;
+  // The second parameter tells what the others are.
+  const firstOptional = optional ? 1 : fields.length;
   const parameters = fields.map((field, index) =>
     index >= firstOptional ? `${field.name}=None` : draft.parameter(field.name, field.type),
   );

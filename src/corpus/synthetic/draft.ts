@@ -1,6 +1,6 @@
 import type { Random } from "../../random.js";
 import { Scope } from "./scope.js";
-import { type Noun, numberNouns, recordNouns, textNouns } from "./words.js";
+import { type Noun, numberNouns, recordNouns, stringTopics, stringWords, textNouns } from "./words.js";
 
 /** The types of the values that a generated function takes and returns. */
 export type Type = "int" | "str" | "bool" | "ints" | "strs" | "grid" | "counts" | "none";
@@ -47,15 +47,14 @@ export class Draft {
   /** Names of functions and classes. */
   readonly definitions = new Set<string>();
   readonly imports = new Set<string>();
-  private readonly mixedQuotes: boolean;
   private readonly documented: number;
   private readonly commented: number;
   private readonly spaced: boolean;
   private readonly theme: { readonly text: Noun; readonly number: Noun; readonly record: Noun };
+  private readonly topic: readonly string[];
 
   constructor(readonly random: Random) {
     this.quote = random.chance(0.5) ? '"' : "'";
-    this.mixedQuotes = random.chance(0.3);
     this.printStyle = this.weighted([
       [5, "f-string"],
       [4, "arguments"],
@@ -71,6 +70,7 @@ export class Draft {
       number: random.choice(numberNouns),
       record: random.choice(recordNouns),
     };
+    this.topic = random.choice(stringTopics);
   }
 
   chance(probability: number): boolean {
@@ -120,8 +120,19 @@ export class Draft {
   }
 
   noun(kind: "text" | "number" | "record"): Noun {
-    if (this.random.chance(0.4)) return this.theme[kind];
+    if (this.random.chance(0.5)) return this.theme[kind];
     return this.random.choice({ text: textNouns, number: numberNouns, record: recordNouns }[kind]);
+  }
+
+  /** A word as programs have them in strings. */
+  stringWord(): string {
+    return this.random.choice(this.random.chance(0.85) ? this.topic : stringWords);
+  }
+
+  /** Different ones, of one topic. */
+  stringWords(count: number): string[] {
+    const topic = this.random.chance(0.85) ? this.topic : this.random.choice(stringTopics);
+    return this.sample(topic, count);
   }
 
   /** Claims the name of a function or class, with a number behind it when the program has it already. */
@@ -136,11 +147,9 @@ export class Draft {
     this.imports.add(statement);
   }
 
-  /** A string literal. */
+  /** A string literal, with the quote of this program. */
   string(content: string): string {
-    const other = this.quote === '"' ? "'" : '"';
-    const quote = this.mixedQuotes && this.random.chance(0.4) ? other : this.quote;
-    return quote + content + quote;
+    return this.quote + content + this.quote;
   }
 
   docstring(sentence: string): string {

@@ -10,13 +10,22 @@ import {
   fileExtensions,
   handles,
   indexNames,
+  pathSuffixes,
   readFiles,
+  readHandles,
   textNouns,
   writeFiles,
+  writeHandles,
 } from "./words.js";
 
 /** How a program opens a file: for reading or for writing, which its name tells. */
 type Mode = "r" | "w";
+
+/** The names that a file open in a mode may have. */
+export const handlesOf: Record<Mode, readonly string[]> = {
+  r: [...handles, ...handles, ...readHandles],
+  w: [...handles, ...handles, ...writeHandles],
+};
 
 /** The name of a file, as a literal. */
 export function fileName(draft: Draft, mode: Mode): string {
@@ -26,12 +35,14 @@ export function fileName(draft: Draft, mode: Mode): string {
 }
 
 /** The name of a variable that holds the name of a file. */
-function fileVariable(draft: Draft, scope: Scope, mode: Mode): string {
+export function fileVariable(draft: Draft, scope: Scope, mode: Mode): string {
   const stem = draft.pick(mode === "r" ? readFiles : writeFiles);
-  return scope.numbered(`${stem}_${draft.pick(["file", "path", "name"])}`);
+  return scope.numbered(draft.chance(0.1) ? "path" : `${stem}_${draft.pick(pathSuffixes)}`);
 }
 
-export function opened(draft: Draft, name: string, mode: Mode, explicit = 0.6): string {
+/** A call of `open`; where the name is literal, mostly with the mode. */
+export function opened(draft: Draft, name: string, mode: Mode): string {
+  const explicit = /^["']/.test(name) ? 0.8 : 0.35;
   return mode === "r" && !draft.chance(explicit) ? `open(${name})` : `open(${name}, ${draft.string(mode)})`;
 }
 
@@ -41,7 +52,7 @@ function fileOf(
   scope: Scope,
   mode: Mode,
 ): { readonly parameter: string; readonly name: string; readonly argument: string } {
-  if (draft.chance(0.6)) return { parameter: "", name: fileName(draft, mode), argument: "" };
+  if (draft.chance(0.5)) return { parameter: "", name: fileName(draft, mode), argument: "" };
   const variable = fileVariable(draft, scope, mode);
   return { parameter: variable, name: variable, argument: fileName(draft, mode) };
 }
@@ -49,7 +60,7 @@ function fileOf(
 function reading(draft: Draft): Definition {
   const scope = draft.scope();
   const file = fileOf(draft, scope, "r");
-  const f = scope.name(handles);
+  const f = scope.name(handlesOf.r);
   const line = scope.name(["line", "line", "row", "entry", "text"]);
   const result = scope.name(accumulators);
   const count = scope.name(counters);
@@ -150,7 +161,7 @@ function writing(draft: Draft): Definition {
   const scope = draft.scope();
   const noun = scope.noun(draft.chance(0.6) ? "text" : "number");
   const file = fileOf(draft, scope, "w");
-  const f = scope.name(handles);
+  const f = scope.name(handlesOf.w);
   const i = scope.name(indexNames);
   const content = scope.name(accumulators);
   const line = draft.pick([
@@ -224,7 +235,7 @@ function copying(draft: Draft): Definition {
     code: draft.chance(0.5)
       ? code`
           def ${name}(${parameters}):
-              with ${opened(draft, source.name, "r", 1)} as ${infile}:
+              with ${opened(draft, source.name, "r")} as ${infile}:
                   with ${opened(draft, target.name, "w")} as ${outfile}:
                       for ${line} in ${infile}:
                           ${draft.maybe(0.5, () => `if ${textTest(draft, line)}:\n    continue`)}
@@ -233,7 +244,7 @@ function copying(draft: Draft): Definition {
       : code`
           def ${name}(${parameters}):
               ${draft.docstring("Read one file and write another.")}
-              with ${opened(draft, source.name, "r", 1)} as ${infile}:
+              with ${opened(draft, source.name, "r")} as ${infile}:
                   ${lines} = ${infile}.readlines()
               ${draft.maybe(0.4, () => printValue(draft, lines, `len(${lines})`))}
               with ${opened(draft, target.name, "w")} as ${outfile}:
@@ -246,35 +257,82 @@ function copying(draft: Draft): Definition {
 
 /** Statements that open files at the program's own level. */
 export function fileStatements(draft: Draft, scope: Scope): string {
-  const f = scope.name(handles);
   const noun = scope.noun("text");
   const result = scope.name(accumulators);
-  const read = (): string =>
-    draft.either(
-      () =>
-        `with ${opened(draft, fileName(draft, "r"), "r", 0.65)} as ${f}:\n    ${result} = ${f}.read()\nprint(${result})`,
-      () =>
-        `${f} = ${opened(draft, fileName(draft, "r"), "r", 0.65)}\n${result} = ${f}.read()\n${f}.close()\nprint(${result})`,
-      () =>
-        `with ${opened(draft, fileName(draft, "r"), "r", 0.65)} as ${f}:\n    for ${noun.one} in ${f}:\n        print(${noun.one}.strip())`,
-      () => {
-        const isSet = draft.chance(0.5);
-        return code`
-          ${result} = ${isSet ? "set()" : draft.string("")}
-          with ${opened(draft, fileName(draft, "r"), "r", 0.65)} as ${f}:
-              for ${noun.one} in ${f}:
-                  ${isSet ? `${result}.add(${noun.one})` : `${result} += ${noun.one}`}
-        `;
-      },
+  /** A literal name, or a variable that is set to one first. */
+  const file = (mode: Mode): { readonly first: string; readonly name: string; readonly f: string } => {
+    const f = scope.name(handlesOf[mode]);
+    if (draft.chance(0.6)) return { first: "", name: fileName(draft, mode), f };
+    const name = fileVariable(draft, scope, mode);
+    return { first: `${name} = ${fileName(draft, mode)}`, name, f };
+  };
+  const read = (): string => {
+    const { first, name, f } = file("r");
+    const isSet = draft.chance(0.5);
+    return draft.either(
+      () => code`
+        ${first}
+        with ${opened(draft, name, "r")} as ${f}:
+            ${result} = ${f}.read()
+        print(${result})
+      `,
+      () => code`
+        ${first}
+        ${f} = ${opened(draft, name, "r")}
+        ${result} = ${f}.read()
+        ${f}.close()
+        print(${result})
+      `,
+      () => code`
+        ${first}
+        ${f} = ${opened(draft, name, "r")}
+        for ${noun.one} in ${f}:
+            print(${noun.one})
+        ${f}.close()
+      `,
+      () => code`
+        ${first}
+        with ${opened(draft, name, "r")} as ${f}:
+            for ${noun.one} in ${f}:
+                print(${noun.one}.strip())
+      `,
+      () => code`
+        ${first}
+        ${result} = ${isSet ? "set()" : draft.string("")}
+        with ${opened(draft, name, "r")} as ${f}:
+            for ${noun.one} in ${f}:
+                ${isSet ? `${result}.add(${noun.one})` : `${result} += ${noun.one}`}
+      `,
     );
-  const write = (): string =>
-    draft.either(
-      () => `with ${opened(draft, fileName(draft, "w"), "w")} as ${f}:\n    ${f}.write(${text(draft)})`,
-      () => `${f} = ${opened(draft, fileName(draft, "w"), "w")}\n${f}.write(${text(draft)})\n${f}.close()`,
-      () =>
-        `with ${opened(draft, fileName(draft, "w"), "w")} as ${f}:\n    for ${noun.one} in [${text(draft)}, ${text(draft)}]:\n        ${f}.write(${noun.one})`,
+  };
+  const write = (): string => {
+    const { first, name, f } = file("w");
+    return draft.either(
+      () => code`
+        ${first}
+        with ${opened(draft, name, "w")} as ${f}:
+            ${f}.write(${text(draft)})
+      `,
+      () => code`
+        ${first}
+        ${f} = ${opened(draft, name, "w")}
+        ${f}.write(${text(draft)})
+        ${f}.close()
+      `,
+      () => code`
+        ${first}
+        with ${opened(draft, name, "w")} as ${f}:
+            for ${noun.one} in [${text(draft)}, ${text(draft)}]:
+                ${f}.write(${noun.one})
+      `,
     );
-  return draft.either(read, write, () => `${read()}\n${write()}`);
+  };
+  return draft.either(
+    read,
+    write,
+    () => `${read()}\n${write()}`,
+    () => `${read()}\n${write()}`,
+  );
 }
 
-export const fileFamilies = [reading, reading, writing, writing, copying] as const;
+export const fileFamilies = [reading, reading, writing, copying] as const;

@@ -36,7 +36,10 @@ const anyField = [
   ...numberNouns.map((noun) => noun.one),
 ];
 
-/** A function of several parameters, of which the last may be left out. */
+/**
+ * A function of several parameters. All may be left out, or all but the first, or none: what the second parameter is, the
+ * others are.
+ */
 function optionalArguments(draft: Draft): Definition {
   const scope = draft.scope();
   const count = draft.pick([2, 3, 3, 4, 4, 5]);
@@ -46,7 +49,11 @@ function optionalArguments(draft: Draft): Definition {
     [1, shortNames],
   ]);
   const fields = scope.names(pool, count);
-  const required = draft.chance(0.3) ? count : draft.between(0, count - 1);
+  const required = draft.weighted([
+    [3, count],
+    [4, 1],
+    [2, 0],
+  ]);
   const parameters = fields.map((field, index) => (index < required ? field : `${field}=None`));
   const optional = fields.slice(required);
   const noun = draft.pick(recordNouns);
@@ -365,6 +372,53 @@ function swapping(draft: Draft): Definition {
   };
 }
 
+/** Exchanges two elements of a list. */
+function swappingElements(draft: Draft): Definition {
+  const scope = draft.scope();
+  const noun = scope.noun(draft.pick(["text", "number"] as const));
+  const [i, j] = scope.pair([
+    ["i", "j"],
+    ["a", "b"],
+    ["first", "second"],
+    ["low", "high"],
+    ["left", "right"],
+    ["start", "end"],
+    ["m", "n"],
+    ["here", "there"],
+  ]);
+  const list = noun.many;
+  const name = draft.define(
+    draft.pick([`swap_${list}`, `exchange_${list}`, "swap_items", "swap_at", "flip_two"]),
+  );
+  const exchange = `${list}[${i}], ${list}[${j}] = ${list}[${j}], ${list}[${i}]`;
+  return {
+    code: draft.either(
+      () => code`
+        def ${name}(${list}, ${i}, ${j}):
+            ${draft.docstring("Exchange two elements.")}
+            ${exchange}
+            return ${list}
+      `,
+      () => code`
+        def ${name}(${list}, ${i}, ${j}):
+            if ${list}[${i}] > ${list}[${j}]:
+                ${exchange}
+            return ${list}
+      `,
+      () => code`
+        def ${name}(${list}):
+            ${i} = 0
+            ${j} = len(${list}) - 1
+            while ${i} < ${j}:
+                ${exchange}
+                ${i} += 1
+                ${j} -= 1
+            return ${list}
+      `,
+    ),
+  };
+}
+
 const swappable = [
   ...shortNames,
   ...accumulators,
@@ -469,10 +523,13 @@ export const functionFamilies = [
   optionalArguments,
   optionalArguments,
   optionalArguments,
+  optionalArguments,
+  optionalArguments,
   defaults,
   higherOrder,
   choice,
   choice,
   swapping,
   swapping,
+  swappingElements,
 ] as const;

@@ -1,6 +1,6 @@
 import type { Random } from "../../random.js";
 import { accumulation, workspace } from "./accumulations.js";
-import { procedure, scriptBlock, workingClass } from "./blocks.js";
+import { procedure, scriptBlock, settingStatements, workingClass } from "./blocks.js";
 import { classFamilies } from "./classes.js";
 import { code } from "./code.js";
 import { dictionaryFamilies, lookups } from "./dictionaries.js";
@@ -31,10 +31,10 @@ const definitions: readonly (readonly [number, readonly Family[]])[] = [
   [9, listFamilies],
   [4, gridFamilies],
   [6, dictionaryFamilies],
-  [13, classFamilies],
-  [10, fileFamilies],
-  [14, loopFamilies],
-  [18, functionFamilies],
+  [19, classFamilies],
+  [20, fileFamilies],
+  [15, loopFamilies],
+  [20, functionFamilies],
   [5, errorFamilies],
   [5, libraryFamilies],
 ];
@@ -45,11 +45,11 @@ const statements: readonly (readonly [number, Statements])[] = [
   [5, workspace],
   [4, listsOfLists],
   [4, lookups],
-  [2.5, fileStatements],
+  [9, fileStatements],
   [3, flagStatements],
   [3, loopStatements],
-  [4, swapStatements],
-  [3, lambdaStatements],
+  [6, swapStatements],
+  [4, lambdaStatements],
   [4, choiceStatements],
 ];
 
@@ -75,11 +75,13 @@ export function generateProgram(random: Random): string {
   const scope = draft.scope();
   if (kind !== "module") sections.push(script(draft, scope));
   if (draft.chance(0.7)) sections.push(...use(draft, scope, made));
+  // Values at the top of a module, as settings are.
+  const settings = kind === "module" && draft.chance(0.15) ? settingStatements(draft, scope) : "";
   const imports = [...draft.imports].sort();
   const head = draft.docstring(
     draft.pick(["Some small helpers.", "A small program.", "Helpers.", "Examples.", "A script."]),
   );
-  const top = [kind === "module" && draft.chance(0.1) ? head : "", imports.join("\n")]
+  const top = [kind === "module" && draft.chance(0.1) ? head : "", imports.join("\n"), settings]
     .filter((part) => part !== "")
     .join("\n\n");
   return `${[top, sections.join(gap)].filter((part) => part !== "").join(gap)}\n`;

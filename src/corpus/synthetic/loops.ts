@@ -4,16 +4,7 @@ import type { Definition, Draft } from "./draft.js";
 import { printNotice, printValue } from "./printing.js";
 import type { Scope } from "./scope.js";
 import { factor, number, numberList, word, wordList } from "./values.js";
-import {
-  accumulators,
-  counters,
-  flags,
-  indexNames,
-  recordNouns,
-  shortNames,
-  stringWords,
-  textNouns,
-} from "./words.js";
+import { accumulators, counters, flags, indexNames, recordNouns, shortNames, textNouns } from "./words.js";
 
 /** A loop that a flag keeps going. */
 function flagged(draft: Draft): Definition {
@@ -332,7 +323,7 @@ export function loopStatements(draft: Draft, scope: Scope): string {
       ${printNotice(draft)}
     `,
     () => code`
-      ${noun.one} = ${draft.string(draft.pick(stringWords))}
+      ${noun.one} = ${word(draft)}
       while ${noun.one}:
           print(${noun.one})
           ${noun.one} = ${noun.one}[1:]

@@ -1,7 +1,7 @@
 import { code } from "./code.js";
 import { numberTest, textTest } from "./conditions.js";
 import { spoken } from "./draft.js";
-import { fileName, opened } from "./files.js";
+import { fileName, fileVariable, handlesOf, opened } from "./files.js";
 import { printNotice } from "./printing.js";
 import { factor, number } from "./values.js";
 import {
@@ -21,7 +21,6 @@ import {
 import {
   accumulators,
   functionNames,
-  handles,
   indexNames,
   numberAttributes,
   recordNouns,
@@ -79,12 +78,13 @@ const makers: readonly (readonly [number, Maker])[] = [
   [3, branch],
   [2.5, loopOver],
   [1, countedLoop],
-  [1.6, whileLoop],
-  [1.3, swap],
+  [1.8, whileLoop],
+  [2.3, swap],
   [1.2, ternary],
-  [1.7, message],
-  [0.8, file],
-  [0.8, lambda],
+  [2.3, message],
+  [3, file],
+  [1.1, lambda],
+  [1.5, helper],
   [0.8, comprehension],
   [1, record],
   [0.4, attempt],
@@ -235,6 +235,11 @@ function swap(body: Body): string | undefined {
   const { draft } = body;
   const first = changeable(body, "number", "text", "numbers");
   if (!first) return undefined;
+  if (first.kind === "numbers" && draft.chance(0.5)) {
+    const [i, j] = draft.pick(["0, 1", "1, 0", "0, -1", "-1, 0", "1, 2", "1, -1"]).split(", ");
+    const { name } = first;
+    return `${name}[${i}], ${name}[${j}] = ${name}[${j}], ${name}[${i}]`;
+  }
   const others = body.variables.filter(
     (variable) =>
       variable.kind === first.kind && variable.name !== first.name && !body.locked.includes(variable.name),
@@ -303,55 +308,57 @@ function message(body: Body): string | undefined {
 
 function file(body: Body): string | undefined {
   if (isDeep(body)) return undefined;
-  const { draft } = body;
-  const handle = body.scope.name(handles);
-  const result: Variable = {
-    name: body.scope.name([...accumulators, ...textNames]),
-    kind: "text",
-    element: "c",
-  };
-  const path = anyOf(body, "text");
-  const source = path && draft.chance(0.3) ? path.name : fileName(draft, "r");
+  const { draft, scope } = body;
   const list = anyOf(body, "numbers", "words", "set");
   const sink = anyOf(body, "string", "set");
   return draft.weighted<() => string>([
+    [4, () => readWhole(body)],
+    [sink ? 1 : 0, () => readLines(body, sink!)],
+    [2.5, () => write(body)],
     [
-      3,
+      list ? 1 : 0,
       () => {
-        body.variables.push(result);
-        return `with ${opened(draft, source, "r", 0.6)} as ${handle}:\n    ${result.name} = ${handle}.read()`;
+        const handle = scope.name(handlesOf.w);
+        return `with ${opened(draft, fileName(draft, "w"), "w")} as ${handle}:\n    for ${list!.element} in ${list!.name}:\n        ${handle}.write(str(${list!.element}))`;
       },
     ],
-    [
-      2,
-      () => {
-        body.variables.push(result);
-        return `${handle} = ${opened(draft, source, "r", 0.6)}\n${result.name} = ${handle}.read()\n${handle}.close()`;
-      },
-    ],
-    [
-      sink ? 2 : 0,
-      () => {
-        const line = body.scope.name(["line", "row", "entry", "text", "word"]);
-        return `with ${opened(draft, source, "r", 0.6)} as ${handle}:\n    for ${line} in ${handle}:\n        ${sink!.kind === "set" ? `${sink!.name}.add(${line})` : `${sink!.name} += ${line}`}`;
-      },
-    ],
-    [
-      3,
-      () =>
-        `with ${opened(draft, fileName(draft, "w"), "w")} as ${handle}:\n    ${handle}.write(${textual(body)})`,
-    ],
-    [
-      1.5,
-      () =>
-        `${handle} = ${opened(draft, fileName(draft, "w"), "w")}\n${handle}.write(${textual(body)})\n${handle}.close()`,
-    ],
-    [
-      list ? 2 : 0,
-      () =>
-        `with ${opened(draft, fileName(draft, "w"), "w")} as ${handle}:\n    for ${list!.element} in ${list!.name}:\n        ${handle}.write(str(${list!.element}))`,
-    ],
+    [3, () => `${readWhole(body)}\n${write(body)}`],
   ])();
+}
+
+function readWhole(body: Body): string {
+  const { draft, scope } = body;
+  const handle = scope.name(handlesOf.r);
+  const name = scope.name([...accumulators, ...textNames]);
+  const variable = draft.chance(0.35) ? fileVariable(draft, scope, "r") : "";
+  const source = variable || fileName(draft, "r");
+  body.variables.push({ name, kind: "text", element: "c" });
+  return code`
+    ${variable && `${variable} = ${fileName(draft, "r")}`}
+    ${draft.either(
+      () => `with ${opened(draft, source, "r")} as ${handle}:\n    ${name} = ${handle}.read()`,
+      () => `${handle} = ${opened(draft, source, "r")}\n${name} = ${handle}.read()\n${handle}.close()`,
+    )}
+  `;
+}
+
+function readLines({ draft, scope }: Body, sink: Variable): string {
+  const handle = scope.name(handlesOf.r);
+  const line = scope.name(["line", "row", "entry", "text", "word"]);
+  return code`
+    with ${opened(draft, fileName(draft, "r"), "r")} as ${handle}:
+        for ${line} in ${handle}:
+            ${sink.kind === "set" ? `${sink.name}.add(${line})` : `${sink.name} += ${line}`}
+  `;
+}
+
+function write(body: Body): string {
+  const { draft, scope } = body;
+  const handle = scope.name(handlesOf.w);
+  const file = opened(draft, fileName(draft, "w"), "w");
+  return draft.chance(0.65)
+    ? `with ${file} as ${handle}:\n    ${handle}.write(${textual(body)})`
+    : `${handle} = ${file}\n${handle}.write(${textual(body)})\n${handle}.close()`;
 }
 
 function lambda(body: Body): string {
@@ -360,6 +367,22 @@ function lambda(body: Body): string {
   const parameter = draft.pick(draft.chance(0.3) ? shortNames : [...numberNames, ...functionNames]);
   const sign = draft.pick(["+", "*", "-"]);
   return `${name} = lambda ${parameter}: ${parameter} ${sign} ${factor(draft)}\nprint(${name}(${numeric(body, name)}))`;
+}
+
+/** A function inside of a function. */
+function helper(body: Body): string | undefined {
+  if (body.depth > 0 || body.place !== "function") return undefined;
+  const { draft, scope } = body;
+  const name = scope.name(draft.chance(0.7) ? functionNames : numberNames);
+  if (draft.chance(0.4)) return `def ${name}():\n    return ${numeric(body, name)}\nprint(${name}())`;
+  const parameter = draft.pick(
+    draft.chance(0.3) ? shortNames : numberNames.filter((other) => other !== name),
+  );
+  return code`
+    def ${name}(${parameter}):
+        return ${parameter} ${draft.pick(["+", "*", "-"])} ${factor(draft)}
+    print(${name}(${numeric(body, name)}))
+  `;
 }
 
 function comprehension(body: Body): string {

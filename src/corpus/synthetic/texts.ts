@@ -3,7 +3,7 @@ import { textTest } from "./conditions.js";
 import type { Definition, Draft } from "./draft.js";
 import { printValue } from "./printing.js";
 import { factor } from "./values.js";
-import { accumulators, counters, indexNames, stringWords, textNouns } from "./words.js";
+import { accumulators, counters, indexNames, textNouns } from "./words.js";
 
 const textNames = [...textNouns.map((noun) => noun.one), "text", "text", "s"];
 const charNames = ["char", "char", "letter", "c", "ch", "symbol", "x"];
@@ -17,7 +17,7 @@ function reverse(draft: Draft): Definition {
   const name = draft.define(
     draft.pick(["reverse", "reverse_string", `reverse_${text}`, "flip", "backwards"]),
   );
-  const example = draft.pick(stringWords);
+  const example = draft.stringWord();
   return {
     code: draft.either(
       () => code`
@@ -412,7 +412,7 @@ function formatText(draft: Draft): Definition {
               ${key}, ${value} = ${text}.split(${draft.string(separator)})
               return ${key}.strip(), ${draft.pick([`${value}.strip()`, `int(${value})`])}
         `,
-        usage: `print(${name}(${draft.string(`${draft.pick(stringWords)}${separator}${factor(draft)}`)}))`,
+        usage: `print(${name}(${draft.string(`${draft.stringWord()}${separator}${factor(draft)}`)}))`,
       };
     },
     (): Definition => {

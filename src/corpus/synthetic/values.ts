@@ -1,13 +1,9 @@
 import type { Draft, Type } from "./draft.js";
-import { people, roundNumbers, sentences, smallNumbers, stringWords } from "./words.js";
+import { people, roundNumbers, sentences, smallNumbers } from "./words.js";
 
 /** A small number, as programs mostly use them. */
 export function number(draft: Draft): number {
-  return draft.chance(0.75)
-    ? draft.pick(smallNumbers)
-    : draft.chance(0.5)
-      ? draft.between(10, 20)
-      : draft.pick(roundNumbers);
+  return draft.pick(draft.chance(0.8) ? smallNumbers : roundNumbers);
 }
 
 /** A number from 2 to 10. */
@@ -16,7 +12,7 @@ export function factor(draft: Draft): number {
 }
 
 export function word(draft: Draft): string {
-  return draft.string(draft.pick(stringWords));
+  return draft.string(draft.stringWord());
 }
 
 export function person(draft: Draft): string {
@@ -24,31 +20,29 @@ export function person(draft: Draft): string {
 }
 
 export function text(draft: Draft): string {
-  return draft.string(draft.chance(0.5) ? draft.pick(stringWords) : draft.pick(sentences));
+  return draft.string(draft.chance(0.6) ? draft.stringWord() : draft.pick(sentences));
 }
 
 /** How many elements a literal list has. */
 function length(draft: Draft): number {
   return draft.weighted([
-    [2, 2],
+    [3, 2],
     [5, 3],
-    [5, 4],
-    [3, 5],
-    [1, 6],
-    [0.5, 8],
+    [4, 4],
+    [2, 5],
+    [0.5, 6],
   ]);
 }
 
 export function numberList(draft: Draft, count = length(draft)): string {
   if (draft.chance(0.15)) return `[${Array.from({ length: count }, (_, index) => index + 1).join(", ")}]`;
   const pool = draft.chance(0.8) ? smallNumbers : roundNumbers;
-  const wide = draft.chance(0.3);
-  return `[${Array.from({ length: count }, () => (wide ? draft.between(0, 20) : draft.pick(pool))).join(", ")}]`;
+  return `[${Array.from({ length: count }, () => draft.pick(pool)).join(", ")}]`;
 }
 
 export function wordList(draft: Draft, count = length(draft)): string {
   return `[${draft
-    .sample(stringWords, count)
+    .stringWords(count)
     .map((word) => draft.string(word))
     .join(", ")}]`;
 }
@@ -58,28 +52,27 @@ export function nestedList(draft: Draft, element: "int" | "str" = draft.chance(0
   const rows = draft.weighted([
     [4, 1],
     [4, 2],
-    [3, 3],
-    [0.5, 4],
+    [2, 3],
   ]);
   const columns = draft.weighted([
     [1, 1],
     [4, 2],
-    [4, 3],
+    [3, 3],
     [1, 4],
-    [0.5, 6],
   ]);
   const row = () => (element === "int" ? numberList(draft, columns) : wordList(draft, columns));
   return `[${Array.from({ length: rows }, row).join(", ")}]`;
 }
 
 /** A list of rows that all have `columns` numbers. */
-export function grid(draft: Draft, rows = draft.between(1, 3), columns = draft.between(2, 4)): string {
+export function grid(draft: Draft, rows = draft.between(1, 3), columns = draft.between(2, 3)): string {
   return `[${Array.from({ length: rows }, () => numberList(draft, columns)).join(", ")}]`;
 }
 
 /** A dict of words and small numbers, or a few other kinds, on one line. */
-export function dictionary(draft: Draft, count = draft.between(2, 4)): string {
-  const keys = draft.sample(draft.chance(0.2) ? people : stringWords, count).map((key) => draft.string(key));
+export function dictionary(draft: Draft, count = draft.between(2, 3)): string {
+  const words = draft.chance(0.15) ? draft.sample(people, count) : draft.stringWords(count);
+  const keys = words.map((key) => draft.string(key));
   return `{${keys.map((key) => `${key}: ${number(draft)}`).join(", ")}}`;
 }
 

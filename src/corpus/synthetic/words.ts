@@ -134,15 +134,22 @@ export const methodVerbs = words(`
   rename increase decrease grow turn open close print save load is_empty area greet speak summary info display
 `);
 
-/** One-word contents of strings. */
-export const stringWords = words(`
-  apple banana cherry orange lemon grape mango peach plum pear red green blue yellow black white purple pink cat dog
-  bird fish horse rabbit tiger lion mouse bear hello world python code data test value key name alice bob carol dave
-  emma frank grace henry alpha beta gamma delta one two three four five six north south east west monday tuesday friday
-  sunday january march june london paris tokyo berlin rome madrid small medium large yes no on off start stop left
-  right up down open closed active done ready new old first last admin guest user house tree river stone cloud rain
-  sun moon star paper book table chair
-`);
+/** One-word contents of strings, by topic: the strings of a program are mostly about one. */
+export const stringTopics: readonly (readonly string[])[] = [
+  words("apple banana cherry orange lemon grape mango peach plum pear"),
+  words("red green blue yellow black white purple pink"),
+  words("cat dog bird fish horse rabbit tiger lion mouse bear"),
+  words("hello world python code data test value key name user admin guest"),
+  words("alice bob carol dave emma frank grace henry"),
+  words("alpha beta gamma delta one two three four five six"),
+  words("north south east west left right up down"),
+  words("monday tuesday friday sunday january march june"),
+  words("london paris tokyo berlin rome madrid"),
+  words("small medium large new old first last"),
+  words("yes no on off start stop open closed active done ready"),
+  words("house tree river stone cloud rain sun moon star paper book table chair"),
+];
+export const stringWords: readonly string[] = stringTopics.flat();
 
 /** Names of people. */
 export const people = words(`
@@ -207,22 +214,29 @@ export const notices = phrases(`
   List is empty
 `);
 
-/** Stems of the names of files that programs read. */
+/** Stems of the names of files that programs read, and of the variables that hold such names. */
 export const readFiles = words(`
   input data config settings source numbers words names users students scores records prices items lines orders
   questions dictionary template samples book story cities emails measurements
 `);
 
-/** Stems of the names of files that programs write. */
+/** Stems of the names of files that programs write, and of the variables that hold such names. */
 export const writeFiles = words(`
   output result results report log summary copy backup export saved errors history archive totals cleaned sorted
   filtered statistics final updated answers generated
 `);
 
+/** What a variable that holds the name of a file has behind the stem. */
+export const pathSuffixes = words("file path name filename location");
+
 export const fileExtensions = words("txt csv json log dat md");
 
-/** Names of open files. */
-export const handles = words("f file handle fp infile outfile stream");
+/** Names of open files that do not tell whether they are read or written. */
+export const handles = words("f file handle fp stream opened");
+
+/** Names of files that are read, and of files that are written. */
+export const readHandles = words("infile reader source_file input_file");
+export const writeHandles = words("outfile writer target_file output_file");
 
 /** Exceptions that programs raise and catch. */
 export const exceptions = words(`
@@ -237,4 +251,4 @@ export const modules = words(
 
 /** The numbers that programs are full of. */
 export const smallNumbers: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
-export const roundNumbers: readonly number[] = [10, 12, 15, 20, 25, 30, 40, 50, 60, 75, 80, 90, 100];
+export const roundNumbers: readonly number[] = [12, 15, 20, 25, 30, 50, 100];

@@ -17,7 +17,7 @@ export const behaviours: Readonly<Record<string, readonly RegExp[]>> = {
   class_init: [new RegExp(`self\\.(${name}) = \\1\n`)],
   fstring_brace: [/\bf['"]\w[\w ]* \{/, /\(['"][a-z][a-z ]*['"]\)\n/],
   if_ternary: [/(?:=|return) .* if .* else /, /^ *if .*:\n/m],
-  var_swap: [new RegExp(`\\b(${name}), (${name}) = \\2, \\1\n`)],
+  var_swap: [/^ *([\w.[\]-]+), ([\w.[\]-]+) = \2, \1\n/m],
   indent_for: [/^for .*:\n/m, /^ +for .*:\n/m],
   lambda_func: [new RegExp(`lambda ${name}:`), new RegExp(`def ${name}\\(`)],
   if_equals: [new RegExp(`\\bif ${name} ==`), new RegExp(`^ +${name} = `, "m")],

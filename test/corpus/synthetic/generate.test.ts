@@ -2,9 +2,8 @@ import { describe, expect, it } from "vitest";
 import { generateProgram } from "../../../src/corpus/synthetic/index.js";
 import * as words from "../../../src/corpus/synthetic/words.js";
 import { Random } from "../../../src/random.js";
-import { syntaxErrors } from "../../support/python.js";
+import { syntaxErrors, undefinedNames } from "../../support/python.js";
 import { behaviours } from "./behaviours.js";
-import { undefinedNames } from "./undefined-names.js";
 
 const seeds = [0, 1, 2 ** 40, 12345];
 const programs = seeds.flatMap((seed) => {
@@ -33,6 +32,34 @@ describe("generateProgram", () => {
   it("writes programs that define the names they use", async () => {
     const names = await undefinedNames(programs);
     expect(names.flat()).toEqual([]);
+  });
+
+  it("keeps one quote in a program", () => {
+    for (const program of programs) {
+      const strings = program.replaceAll('"""', "");
+      expect(strings.includes('"') && strings.includes("'"), program).toBe(false);
+    }
+  });
+
+  it("makes all parameters behind the first optional, or none", () => {
+    for (const program of programs) {
+      for (const [, list] of program.matchAll(/def \w+\((?:self, )?(.*?)\)/g)) {
+        const optional = list!.split(", ").map((parameter) => parameter.includes("=None"));
+        expect(new Set(optional.slice(1)).size, list).toBeLessThan(2);
+        expect(optional[0]! && optional[1] === false, list).toBe(false);
+      }
+    }
+  });
+
+  it("opens a file in the mode that its name tells", () => {
+    const modes = new Map<string, Set<string>>();
+    for (const program of programs)
+      for (const [, stem, mode] of program.matchAll(
+        /open\(["']?(?:[a-z]+_)?([a-z]+)(?:\.|_)\w+["']?, ["']([rw])["']\)/g,
+      ))
+        modes.set(stem!, (modes.get(stem!) ?? new Set()).add(mode!));
+    for (const stem of words.readFiles) expect([...(modes.get(stem) ?? [])], stem).toEqual(["r"]);
+    for (const stem of words.writeFiles) expect([...(modes.get(stem) ?? [])], stem).toEqual(["w"]);
   });
 
   it("hardly ever repeats itself", () => {
