@@ -1,3 +1,4 @@
+import { roundNumbers, smallNumbers } from "../corpus/synthetic/words.js";
 import type { Random } from "../random.js";
 import type { TemplateSet } from "./task.js";
 import { type Noun, type Words, wordsOf } from "./words.js";
@@ -10,6 +11,17 @@ export interface Forms<T> {
 
 /** Where the lines that come next stand. */
 export type Place = "script" | "function" | "method";
+const PLACES: readonly Place[] = ["script", "function", "method"];
+
+/**
+ * A variable that the task's own lines use. A function has it as a parameter, a script sets it to `value`; one that is
+ * `local` is set in both; `self.x` is what a method's object was made with.
+ */
+export interface Variable {
+  readonly name: string;
+  readonly value: string;
+  readonly local?: boolean;
+}
 
 /** The beginning of a small program, as far as the prompt of a task goes. */
 export class Sketch {
@@ -22,6 +34,9 @@ export class Sketch {
   readonly numbers: string[] = [];
   /** Variables in scope that hold lists of numbers, with the name of one element. */
   readonly lists: Noun[] = [];
+  /** That of the strings in this program, as far as the task has no other plans. */
+  readonly quote: string;
+  readonly #blank: readonly string[];
   readonly #used = new Set<string>();
 
   constructor(
@@ -29,6 +44,8 @@ export class Sketch {
     readonly templates: TemplateSet,
   ) {
     this.words = wordsOf(templates);
+    this.quote = random.choice(['"', "'"]);
+    this.#blank = random.choice([[""], ["", ""]]);
   }
 
   choose<T>(forms: Forms<T>): T {
@@ -74,7 +91,41 @@ export class Sketch {
   number(not?: string): string {
     const others = this.numbers.filter((name) => name !== not);
     if (others.length > 0 && this.random.chance(0.5)) return this.random.choice(others);
-    return String(this.random.chance(0.7) ? this.integer(0, 9) : this.integer(10, 99));
+    return this.literal();
+  }
+
+  /** A literal number, from those that programs are full of. */
+  literal(): string {
+    return String(this.random.choice(this.random.chance(0.8) ? smallNumbers : roundNumbers));
+  }
+
+  /** A list of literal numbers. */
+  literals(): string {
+    return `[${Array.from({ length: this.integer(2, 5) }, () => this.literal()).join(", ")}]`;
+  }
+
+  string(content: string): string {
+    return this.quote + content + this.quote;
+  }
+
+  /** Words in quotes, as a list. */
+  strings(): string {
+    const words = Array.from({ length: this.integer(2, 4) }, () => this.fresh(this.words.stringWords));
+    return `[${words.map((word) => this.string(word)).join(", ")}]`;
+  }
+
+  /** A number that the task's lines use. */
+  freshNumber(pool: readonly string[] = this.words.counters): Variable {
+    return { name: this.fresh(pool), value: this.literal() };
+  }
+
+  freshFlag(pool: readonly string[] = this.words.flags): Variable {
+    return { name: this.fresh(pool), value: this.random.choice(["True", "False"]) };
+  }
+
+  /** A list that the task's lines append to. */
+  freshAccumulator(): Variable {
+    return { name: this.fresh(this.words.accumulators), value: "[]", local: true };
   }
 
   /** A list in scope; without one, a new one is made. */
@@ -97,8 +148,7 @@ export class Sketch {
 
   defineList(): Noun {
     const noun = this.freshNoun(this.words.numberNouns);
-    const elements = Array.from({ length: this.integer(2, 5) }, () => this.integer(0, 20));
-    this.write(`${noun.many} = [${elements.join(", ")}]`);
+    this.write(`${noun.many} = ${this.literals()}`);
     this.lists.push(noun);
     return noun;
   }
@@ -110,19 +160,39 @@ export class Sketch {
     return `${this.random.choice(functionVerbs)}_${this.random.chance(0.5) ? noun.one : noun.many}`;
   }
 
+  place(places: readonly Place[] = PLACES): Place {
+    return this.random.choice(places);
+  }
+
   /**
-   * The program up to where the task's own lines begin: perhaps an import or a helper, what is around them, and at most
-   * so many statements before them.
+   * The program up to where the task's own lines begin: perhaps an import or a helper, what is around them, the variables
+   * that they use, and at most so many statements before them.
    */
-  begin({ places = ["script", "function", "method"] as readonly Place[], most = 3 } = {}): Place {
-    const place = this.random.choice(places);
-    if (place !== "method" && this.random.chance(0.5)) this.#preamble();
+  begin({ place = this.place(), uses = [] as readonly Variable[], most = 3 } = {}): Place {
+    if (this.random.chance(0.5)) this.preamble();
     if (place === "script") this.#openScript();
-    else if (place === "function") this.#openFunction();
-    else this.#openMethod();
-    const [least, limit] = { script: [1, 3], function: [0, 3], method: [0, 2] }[place];
+    else if (place === "function") this.#openFunction(uses);
+    else this.#openMethod(uses);
+    for (const { name, value, local } of uses)
+      if (place === "script" || local) this.write(`${name} = ${value}`);
+    const [least, limit] = { script: [uses.length > 0 ? 0 : 1, 3], function: [0, 3], method: [0, 2] }[place];
     this.statements(this.integer(least, Math.max(least, Math.min(most, limit))));
     return place;
+  }
+
+  /** What stands before a function or a class of a module: nothing, an import, another function or class. */
+  before(): void {
+    const block = (place: Place) => {
+      this.begin({ place, most: 2 });
+      this.write(`return ${this.number()}`);
+      this.indent = "";
+      this.write(...this.#blank);
+      this.numbers.length = this.lists.length = 0;
+    };
+    this.choose<() => void>({
+      standard: [() => {}, () => this.preamble(), () => block("function"), () => block("method")],
+      unseen: [() => this.preamble(), () => block("function"), () => block("method")],
+    })();
   }
 
   /** Statements that have nothing to do with what comes. */
@@ -153,24 +223,30 @@ export class Sketch {
     })();
   }
 
-  #preamble(): void {
+  /** What modules have before their functions and classes, and the blank lines after it. */
+  preamble(): void {
     const { random, words } = this;
     this.choose<() => void>({
       standard: [
-        () => this.write(`import ${random.choice(words.modules)}`, ""),
+        () => this.write(`import ${random.choice(words.modules)}`, ...this.#blank),
         () => {
           const [a, b] = [this.fresh(words.shortNames), this.fresh(words.shortNames)];
           const result = random.choice([`${a} + ${b}`, `${a} * ${b}`, `${a} - ${this.integer(1, 9)}`]);
-          this.write(`def ${this.functionName()}(${a}, ${b}):`, `    return ${result}`, "");
+          this.write(`def ${this.functionName()}(${a}, ${b}):`, `    return ${result}`, ...this.#blank);
         },
       ],
       unseen: [
-        () => this.write(`# ${random.choice(words.notices)}`),
+        () => this.write(`"""${random.choice(words.notices)}."""`, ...this.#blank),
         () => {
           const name = this.fresh(words.shortNames);
           const [one, other] = [this.integer(0, 9), this.integer(10, 20)];
           this.write(`def ${this.functionName()}(${name}):`);
-          this.write(`    if ${name} > ${one}:`, `        return ${other}`, `    return ${name}`, "");
+          this.write(
+            `    if ${name} > ${one}:`,
+            `        return ${other}`,
+            `    return ${name}`,
+            ...this.#blank,
+          );
         },
       ],
     })();
@@ -181,7 +257,7 @@ export class Sketch {
       standard: [() => {}, () => void this.defineList(), () => void this.defineNumber()],
       unseen: [
         () => {
-          this.enter('if __name__ == "__main__":');
+          this.enter("def main():");
           this.defineNumber();
         },
         () => this.write(`print(${this.number()})`),
@@ -189,29 +265,29 @@ export class Sketch {
     })();
   }
 
-  #openFunction(): void {
-    const parameters = this.#parameters();
+  #openFunction(uses: readonly Variable[]): void {
+    const parameters = this.#parameters(uses);
     this.enter(`def ${this.functionName()}(${parameters.join(", ")}):`);
     if (this.templates === "unseen") this.write(`"""${this.random.choice(this.words.notices)}."""`);
   }
 
-  #openMethod(): void {
+  #openMethod(uses: readonly Variable[]): void {
     const { random, words } = this;
-    const attribute = this.fresh(words.numberAttributes);
+    const own = uses.filter(({ name }) => name.startsWith("self.")).map(({ name }) => name.slice(5));
+    const attributes = [...own, this.fresh(words.numberAttributes)];
     this.enter(`class ${random.choice(words.classNames)}:`);
-    if (this.templates === "unseen") {
-      this.write(`"""${random.choice(words.notices)}."""`, "");
-    } else if (random.chance(0.6)) {
-      this.enter(`def __init__(self, ${attribute}):`);
-      this.write(`self.${attribute} = ${attribute}`, "");
-      this.leave();
-    }
-    const parameters = ["self", ...this.#parameters()];
+    if (this.templates === "unseen") this.write(`"""${random.choice(words.notices)}."""`, "");
+    this.enter(`def __init__(self, ${attributes.join(", ")}):`);
+    this.write(...attributes.map((attribute) => `self.${attribute} = ${attribute}`), "");
+    this.leave();
+    const parameters = ["self", ...this.#parameters(uses)];
     this.enter(`def ${random.choice(words.methodVerbs)}(${parameters.join(", ")}):`);
   }
 
-  #parameters(): string[] {
-    const parameters: string[] = [];
+  #parameters(uses: readonly Variable[]): string[] {
+    const given = uses.filter(({ name, local }) => !local && !name.startsWith("self."));
+    const parameters = given.map(({ name }) => name);
+    if (parameters.length > 2) return parameters;
     if (this.random.chance(0.7)) {
       const noun = this.freshNoun(this.words.numberNouns);
       this.lists.push(noun);
@@ -222,7 +298,7 @@ export class Sketch {
       this.numbers.push(name);
       parameters.push(name);
     }
-    return parameters;
+    return this.random.shuffle(parameters);
   }
 
   #statement(): void {

@@ -15,6 +15,7 @@ import {
   notices,
   numberAttributes,
   numberNouns,
+  pathSuffixes,
   readFiles,
   recordNouns,
   shortNames,
@@ -31,7 +32,7 @@ export type { Noun };
 const wordPools = {
   ...{ accumulators, counters, flags, indexNames, shortNames, textAttributes, numberAttributes, stringWords },
   ...{ functionVerbs, functionNames, classNames, methodVerbs, modules, notices },
-  ...{ readFiles, writeFiles, fileExtensions, handles },
+  ...{ readFiles, writeFiles, pathSuffixes, fileExtensions, handles },
 };
 const nounPools = { textNouns, numberNouns, recordNouns };
 

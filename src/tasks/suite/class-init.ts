@@ -5,18 +5,17 @@ export const classInit = generatedTask({
   description: "copy the name in `self.x = x`",
   draw(sketch) {
     const { random, words } = sketch;
-    sketch.choose<() => void>({
-      standard: [() => {}, () => sketch.statements(sketch.integer(1, 2))],
-      unseen: [() => void sketch.begin({ places: ["function"], most: 2 })],
-    })();
-    sketch.indent = "";
-    if (sketch.text) sketch.write("");
+    sketch.before();
     const pool = [...words.textAttributes, ...words.numberAttributes];
     const names = Array.from({ length: sketch.integer(2, 4) }, () => sketch.fresh(pool));
     sketch.choose({
       standard: [() => sketch.enter(`class ${random.choice(words.classNames)}:`)],
       unseen: [
-        () => sketch.enter(`class ${random.choice(words.classNames)}(Base):`),
+        () => {
+          const base = sketch.fresh(words.classNames);
+          sketch.write(`class ${base}:`, "    pass", "", "");
+          sketch.enter(`class ${sketch.fresh(words.classNames)}(${base}):`);
+        },
         () => {
           sketch.enter(`class ${random.choice(words.classNames)}:`);
           sketch.write(`"""${random.choice(words.notices)}."""`, "");

@@ -23,7 +23,7 @@ export const elseElif = generatedTask({
     const prompt = (keyword: string) => `${sketch.text}${sketch.indent}${keyword}`;
     return {
       prompts: [prompt("else"), prompt("elif")],
-      answers: [body, ` ${name} == ${sketch.integer(0, 9)}${body}`],
+      answers: [body, ` ${name} == ${sketch.literal()}${body}`],
     };
   },
 });

@@ -5,17 +5,21 @@ export const ifTernary = generatedTask({
   name: "if_ternary",
   description: "`else` after the condition of a ternary `if`, a colon after that of a statement",
   draw(sketch) {
-    const place = sketch.begin();
-    const { random, words, indent } = sketch;
-    const condition = random.chance(0.5) ? sketch.fresh(words.flags) : sketch.condition();
+    const place = sketch.place();
+    const { random, words } = sketch;
+    const flag = random.chance(0.5) ? sketch.freshFlag() : undefined;
+    const counter = sketch.freshNumber();
     const target = sketch.choose({
-      standard: [`${random.choice(words.accumulators)} =`],
+      standard: [`${sketch.fresh(words.accumulators)} =`],
       unseen: [
-        `${random.choice(words.counters)} +=`,
-        `${place === "method" ? "self." : ""}${random.choice(words.numberAttributes)} =`,
+        `${counter.name} +=`,
+        `${place === "method" ? "self." : ""}${sketch.fresh(words.numberAttributes)} =`,
       ],
     });
-    const [value, otherwise] = [sketch.number(), String(sketch.integer(0, 20))];
+    sketch.begin({ place, uses: [...(flag ? [flag] : []), ...(target.endsWith("+=") ? [counter] : [])] });
+    const { indent } = sketch;
+    const condition = flag?.name ?? sketch.condition();
+    const [value, otherwise] = [sketch.number(), sketch.literal()];
     const prompt = (gap: string) => `${sketch.text}${indent}${target} ${value}${gap}if ${condition}`;
     return {
       prompts: [prompt(" "), prompt(`\n${indent}`)],

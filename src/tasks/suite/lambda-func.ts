@@ -4,8 +4,11 @@ export const lambdaFunc = generatedTask({
   name: "lambda_func",
   description: "a colon after `lambda x`, a parenthesis after `def f`",
   draw(sketch) {
-    const place = sketch.begin({ places: ["script", "function"] });
-    const { random, words } = sketch;
+    const place = sketch.place(["script", "function"]);
+    // Within a function, small ones stand between statements; in a module, other functions come before.
+    if (place === "function") sketch.begin({ place });
+    else sketch.before();
+    const { words } = sketch;
     const name = sketch.fresh([...words.numberNouns.map(({ one }) => one), ...words.functionNames]);
     const start = sketch.choose({
       standard: [
@@ -14,16 +17,13 @@ export const lambdaFunc = generatedTask({
       ],
       unseen: [
         place === "function" ? "return lambda" : `${sketch.fresh(words.methodVerbs)} = lambda`,
-        `${random.choice(words.accumulators)} = lambda`,
+        `${sketch.fresh(words.accumulators)} = lambda`,
       ],
     });
     const prompt = (keyword: string) => `${sketch.text}${sketch.indent}${keyword} ${name}`;
     return {
       prompts: [prompt(start), prompt("def")],
-      answers: [
-        `: ${name} + ${sketch.integer(1, 9)}\n`,
-        `():\n${sketch.indent}    return ${sketch.number()}\n`,
-      ],
+      answers: [`: ${name} + ${sketch.literal()}\n`, `():\n${sketch.indent}    return ${sketch.number()}\n`],
     };
   },
 });

@@ -1,19 +1,19 @@
 import { generatedTask } from "../generated-task.js";
+import type { Variable } from "../sketch.js";
 
 export const singleDoubleQuote = generatedTask({
   name: "single_double_quote",
   description: "close a string with the quote that opened it: `')` or `\")`",
   draw(sketch) {
-    sketch.begin();
-    const { random, words } = sketch;
-    const call = sketch.choose({
-      standard: [
-        () => "print(",
-        () => `${random.choice(words.accumulators)}.append(`,
-        () => `${random.choice(words.accumulators)} = ${sketch.functionName()}(`,
-      ],
-      unseen: [() => "raise ValueError(", () => `print(${sketch.number()}, `],
-    })();
+    const { words } = sketch;
+    const list = sketch.freshAccumulator();
+    const set: Variable = { ...sketch.freshAccumulator(), value: "set()" };
+    const form = sketch.choose({
+      standard: ["print(", `${list.name}.append(`, `${set.name}.add(`],
+      unseen: ["raise ValueError(", "print(0, "],
+    });
+    sketch.begin({ uses: [list, set].filter(({ name }) => form.startsWith(`${name}.`)) });
+    const call = form === "print(0, " ? `print(${sketch.number()}, ` : form;
     const content = Array.from({ length: sketch.integer(1, 3) }, () => sketch.fresh(words.stringWords));
     const prompt = (quote: string) => `${sketch.text}${sketch.indent}${call}${quote}${content.join(" ")}`;
     return { prompts: [prompt("'"), prompt('"')], answers: ["')\n", '")\n'] };

@@ -4,19 +4,23 @@ export const varIf = generatedTask({
   name: "var_if",
   description: "a colon after `if x == True`, a new line after `x = True`",
   draw(sketch) {
-    const place = sketch.begin();
-    const { random, words, indent } = sketch;
-    const [name, value] = sketch.choose({
+    const place = sketch.place();
+    const { words } = sketch;
+    const [pool, value, receiver] = sketch.choose<readonly [readonly string[], string, string]>({
       standard: [
-        [random.choice(words.flags), "True"],
-        [random.choice(words.accumulators), "True"],
-        [random.choice(words.flags), "False"],
+        [words.flags, "True", ""],
+        [words.accumulators, "True", ""],
+        [words.flags, "False", ""],
       ],
       unseen: [
-        [random.choice(words.recordNouns).one, "True"],
-        [place === "method" ? `self.${random.choice(words.flags)}` : random.choice(words.counters), "True"],
+        [words.recordNouns.map(({ one }) => one), "True", ""],
+        place === "method" ? [words.flags, "True", "self."] : [words.counters, "True", ""],
       ],
     });
+    const flag = sketch.freshFlag(pool);
+    const name = receiver + flag.name;
+    sketch.begin({ place, uses: [{ ...flag, name }] });
+    const { indent } = sketch;
     const prompt = (start: string, operator: string) =>
       `${sketch.text}${indent}${start}${name} ${operator} ${value}`;
     return {

@@ -4,9 +4,12 @@ export const varSwap = generatedTask({
   name: "var_swap",
   description: "finish `x, y = y, x`",
   draw(sketch) {
-    sketch.begin({ most: 2 });
     const { random, words } = sketch;
-    const [one, other] = random.shuffle([...random.choice(words.namePairs)]);
+    const [one, other] = random
+      .shuffle([...random.choice(words.namePairs)])
+      .map((name) => sketch.fresh([name]));
+    const uses = [one, other].map((name) => ({ name, value: sketch.literal() }));
+    sketch.begin({ uses, most: 2 });
     sketch.choose<() => void>({
       standard: [
         () => {},

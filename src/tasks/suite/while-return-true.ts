@@ -4,7 +4,7 @@ export const whileReturnTrue = generatedTask({
   name: "while_return_true",
   description: "a colon after `while True`, a new line after `return True`",
   draw(sketch) {
-    sketch.begin({ places: ["function", "method"], most: 2 });
+    sketch.begin({ place: sketch.place(["function", "method"]), most: 2 });
     const { indent: body } = sketch;
     sketch.choose<() => void>({
       standard: [() => sketch.enter(`if ${sketch.condition()}:`)],

@@ -1,4 +1,5 @@
 import { generatedTask } from "../generated-task.js";
+import type { Variable } from "../sketch.js";
 
 /**
  * The prompt ends before the call's closing parenthesis: where the line ends behind it, tokenizers join it with the
@@ -8,22 +9,32 @@ export const withAs = generatedTask({
   name: "with_as",
   description: "`as` after `with open(…)`, a new line after `f = open(…)`",
   draw(sketch) {
-    sketch.begin();
-    const { random, words } = sketch;
-    const handle = random.choice(words.handles);
-    const path = `${random.choice([...words.readFiles, ...words.writeFiles])}.${random.choice(words.fileExtensions)}`;
+    const place = sketch.place();
+    const { random, words, quote } = sketch;
+    const handle = sketch.fresh(words.handles);
+    const [read, write] = [sketch.fresh(words.readFiles), sketch.fresh(words.writeFiles)];
+    const extension = random.choice(words.fileExtensions);
+    const variable = `${read}_${random.choice(words.pathSuffixes)}`;
+    const file = sketch.string(`${read}.${extension}`);
+    const path: Variable = {
+      name: sketch.choose({
+        standard: [variable],
+        unseen: [place === "method" ? `self.${variable}` : variable],
+      }),
+      value: file,
+    };
     const [name, close] = sketch.choose({
       standard: [
-        [`"${path}`, '")'],
-        [`'${path}`, "')"],
-        [random.choice(words.textNouns).one, ")"],
+        [file.slice(0, -1), `${quote})`],
+        [path.name, ")"],
       ],
       unseen: [
-        [`"${path}", "w`, '")'],
-        [`'${path}', 'r`, "')"],
-        [`self.${random.choice(words.textAttributes)}`, ")"],
+        [`${quote}${write}.${extension}${quote}, ${quote}w`, `${quote})`],
+        [`${file}, ${quote}r`, `${quote})`],
+        [path.name, ")"],
       ],
     });
+    sketch.begin({ place, uses: name === path.name ? [path] : [] });
     const { indent, text } = sketch;
     const prompt = (start: string) => `${text}${indent}${start}open(${name}`;
     return {

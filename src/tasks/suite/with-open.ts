@@ -6,21 +6,17 @@ export const withOpen = generatedTask({
   draw(sketch) {
     sketch.begin();
     const { random, words } = sketch;
-    const only = (pool: readonly string[], other: readonly string[]) =>
-      random.choice(pool.filter((stem) => !other.includes(stem)));
-    const read = only(words.readFiles, words.writeFiles);
-    const write = only(words.writeFiles, words.readFiles);
+    const [read, write] = [random.choice(words.readFiles), random.choice(words.writeFiles)];
     const extension = random.choice(words.fileExtensions);
-    // Names that would speak for a mode themselves: `outfile`, `report`.
-    const speaking = new Set([...words.readFiles, ...words.writeFiles, "infile", "outfile"]);
-    const neutral = (pool: readonly string[]) => random.choice(pool.filter((name) => !speaking.has(name)));
-    const handle = neutral(words.handles);
-    const quote = random.choice(["'", '"']);
+    // Of the names that a variable has, some would speak for a mode themselves: `report`.
+    const speaking = new Set([...words.readFiles, ...words.writeFiles]);
+    const handle = sketch.fresh(words.handles);
+    const { quote } = sketch;
     const [start, end] = sketch.choose({
       standard: [["with open(", `) as ${handle}:\n${sketch.indent}    print(${handle})\n`]],
       unseen: [
         [`${handle} = open(`, ")\n"],
-        [`${neutral(words.accumulators)} = open(`, ")\n"],
+        [`${sketch.fresh(words.accumulators.filter((name) => !speaking.has(name)))} = open(`, ")\n"],
       ],
     });
     const prompt = (stem: string) =>
