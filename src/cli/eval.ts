@@ -58,6 +58,8 @@ Examples:
     )
     .action(async (source: string, options: Options) => {
       const { pairs, split, seed, json } = options;
+      if (options.corpusTokens !== undefined && options.corpus === undefined)
+        command.error("error: --corpus-tokens is about the corpus that --corpus names");
       const tasks = await readTasks(options.tasks);
       const templates = options.templates === "both" ? TEMPLATE_SETS : [options.templates];
       await withModel(source, options, signal, async (model) => {

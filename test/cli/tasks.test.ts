@@ -72,4 +72,5 @@ test("eval says what it cannot measure", async () => {
     "Allowed choices are train, select",
   );
   expect(await failure(2, "eval", "default", "--pairs", "0")).toContain("an integer from 1");
+  expect(await failure(2, "eval", "default", "--corpus-tokens", "9")).toContain("--corpus names");
 });
