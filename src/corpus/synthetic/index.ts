@@ -34,7 +34,7 @@ const definitions: readonly (readonly [number, readonly Family[]])[] = [
   [19, classFamilies],
   [20, fileFamilies],
   [15, loopFamilies],
-  [20, functionFamilies],
+  [22, functionFamilies],
   [5, errorFamilies],
   [5, libraryFamilies],
 ];

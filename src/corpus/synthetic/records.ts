@@ -43,7 +43,7 @@ export function record(draft: Draft): Definition {
   const scope = draft.scope();
   const className = draft.define(draft.pick(classNames));
   const fields = attributes(draft, scope, draft.pick([1, 2, 2, 3, 3, 3, 4, 5]));
-  const optional = fields.length > 1 && draft.chance(0.2);
+  const optional = fields.length > 1 && draft.chance(0.28);
   // The second parameter tells what the others are.
   const firstOptional = optional ? 1 : fields.length;
   const parameters = fields.map((field, index) =>
@@ -135,6 +135,20 @@ const methods: readonly ((draft: Draft, fields: readonly Attribute[]) => Method)
     `,
     use: "print($)",
   }),
+  (draft, fields) => {
+    const [one, other] = draft.random.shuffle([...fields]);
+    if (!one || !other || one.type !== other.type) return none;
+    const name = draft.pick(["swap", "flip", "exchange", `swap_${one.name}`, "turn"]);
+    const exchange = `self.${one.name}, self.${other.name} = self.${other.name}, self.${one.name}`;
+    return {
+      name,
+      code: code`
+        def ${name}(self):
+            ${draft.chance(0.3) ? `if self.${one.name} > self.${other.name}:\n    ${exchange}` : exchange}
+      `,
+      use: `$.${name}()`,
+    };
+  },
   (draft, fields) => {
     const field = fields.find((each) => each.type === "int");
     if (!field) return none;
