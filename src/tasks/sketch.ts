@@ -197,7 +197,13 @@ export class Sketch {
 
   /** Statements that have nothing to do with what comes. */
   statements(count: number): void {
-    for (let i = 0; i < count; i++) this.#statement();
+    for (let written = 0; written < count; ) {
+      const before = this.text;
+      this.#statement();
+      // Programs do not say the same thing twice.
+      if (before.endsWith(this.text.slice(before.length))) this.text = before;
+      else written++;
+    }
   }
 
   /** Sometimes goes one block deeper. */

@@ -17,6 +17,7 @@ import { printNotice, printValue } from "./printing.js";
 import type { Scope } from "./scope.js";
 import { textFamilies } from "./texts.js";
 import { literal } from "./values.js";
+import { modules } from "./words.js";
 
 type Family = (draft: Draft) => Definition;
 type Statements = (draft: Draft, scope: Scope) => string;
@@ -77,6 +78,7 @@ export function generateProgram(random: Random): string {
   if (draft.chance(0.7)) sections.push(...use(draft, scope, made));
   // Values at the top of a module, as settings are.
   const settings = kind === "module" && draft.chance(0.15) ? settingStatements(draft, scope) : "";
+  if (draft.chance(0.08)) draft.import(`import ${draft.pick(modules)}`);
   const imports = [...draft.imports].sort();
   const head = draft.docstring(
     draft.pick(["Some small helpers.", "A small program.", "Helpers.", "Examples.", "A script."]),
