@@ -42,7 +42,7 @@ export function fileVariable(draft: Draft, scope: Scope, mode: Mode): string {
 
 /** A call of `open`; where the name is literal, mostly with the mode. */
 export function opened(draft: Draft, name: string, mode: Mode): string {
-  const explicit = /^["']/.test(name) ? 0.82 : 0.35;
+  const explicit = /^["']/.test(name) ? 0.8 : 0.35;
   return mode === "r" && !draft.chance(explicit) ? `open(${name})` : `open(${name}, ${draft.string(mode)})`;
 }
 

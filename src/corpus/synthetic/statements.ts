@@ -82,7 +82,7 @@ const makers: readonly (readonly [number, Maker])[] = [
   [2.3, swap],
   [1.2, ternary],
   [2.6, message],
-  [3.4, file],
+  [3.8, file],
   [1.2, lambda],
   [1.5, helper],
   [0.8, comprehension],
@@ -312,7 +312,7 @@ function file(body: Body): string | undefined {
   const list = anyOf(body, "numbers", "words", "set");
   const sink = anyOf(body, "string", "set");
   return draft.weighted<() => string>([
-    [5, () => readWhole(body)],
+    [7, () => readWhole(body)],
     [sink ? 1 : 0, () => readLines(body, sink!)],
     [2.5, () => write(body)],
     [
