@@ -1,6 +1,6 @@
 import { SparseLensError } from "../errors.js";
-import type { GenerationSettings } from "./options.js";
 import { Random } from "../random.js";
+import type { GenerationSettings } from "./options.js";
 
 export type SamplingSettings = Pick<
   GenerationSettings,
