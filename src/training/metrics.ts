@@ -1,10 +1,9 @@
 import { SparseLensError } from "../errors.js";
 import type { LocalFiles } from "../io/local-files.js";
-import type { ModelConfig } from "../model/config.js";
 import { TASK_TARGET } from "../tasks/evaluate.js";
 import type { Tensor } from "../tensor.js";
 import type { TrainingConfig } from "./config.js";
-import { planParameters } from "./parameters.js";
+import { type ParameterPlan, planParameters } from "./parameters.js";
 
 /** A line of `progress.json`. Names that the released training curves have mean here what they mean there. */
 export interface ProgressLine {
@@ -38,14 +37,13 @@ const EMBEDDINGS = /^(transformer\.wte|transformer\.wpe|lm_head)\.weight$/;
 /** What a model's weights say by themselves: L0, and neurons of each layer with at least one nonzero in `c_fc`. */
 export function measureWeights(
   weights: ReadonlyMap<string, Tensor>,
-  { n_layer, d_mlp, tied_unembed }: ModelConfig,
+  config: TrainingConfig,
 ): Pick<ProgressLine, "L0" | "L0_non_embed"> & Record<string, number> {
+  const { n_layer, d_mlp } = config.model;
   let L0 = 0;
   let embeddings = 0;
-  for (const [name, { data }] of weights) {
-    const isTwin = tied_unembed && name === "lm_head.weight";
-    if (DENSE_PARAMETERS.test(name) || isTwin) continue;
-    const nonzeros = countNonzeros(data);
+  for (const { name } of countedParameters(config)) {
+    const nonzeros = countNonzeros(weights.get(name)!.data);
     L0 += nonzeros;
     if (EMBEDDINGS.test(name)) embeddings += nonzeros;
   }
@@ -64,9 +62,14 @@ export function measureWeights(
 
 /** What L0 counts the nonzeros of: matrices, embeddings and biases that are trained. */
 export function countWeights(config: TrainingConfig): number {
-  return planParameters(config)
-    .filter(({ name, isTrained }) => isTrained && !DENSE_PARAMETERS.test(name))
-    .reduce((sum, { shape }) => sum + shape.reduce((product, length) => product * length, 1), 0);
+  return countedParameters(config).reduce(
+    (sum, { shape }) => sum + shape.reduce((product, length) => product * length, 1),
+    0,
+  );
+}
+
+function countedParameters(config: TrainingConfig): ParameterPlan[] {
+  return planParameters(config).filter(({ name, isTrained }) => isTrained && !DENSE_PARAMETERS.test(name));
 }
 
 /** Of the tasks that the tokenizer can express, those that reach the target; null where none was looked at. */

@@ -72,7 +72,7 @@ export interface ConfigLayers {
  * @throws SparseLensError naming preset, file or flag, and the key that is not allowed
  */
 export function resolveTrainingConfig(layers: ConfigLayers, vocabularySize: number): TrainingConfig {
-  const json = mergeLayers(layers);
+  const json = mergeLayers({ preset: "default", ...layers });
   const { vocab_size = vocabularySize } = json;
   if (vocab_size !== vocabularySize) {
     throw new SparseLensError(
@@ -82,15 +82,15 @@ export function resolveTrainingConfig(layers: ConfigLayers, vocabularySize: numb
   return parseTrainingConfig({ ...json, vocab_size }, "The training configuration");
 }
 
-/** All layers in one flat object. @throws SparseLensError as resolveTrainingConfig does */
-export function mergeLayers({ preset = "default", file, set = [] }: ConfigLayers): Record<string, unknown> {
-  if (!Object.hasOwn(PRESETS, preset)) {
+/** All layers in one flat object; without a preset, of the others alone. @throws SparseLensError as resolveTrainingConfig does */
+export function mergeLayers({ preset, file, set = [] }: ConfigLayers): Record<string, unknown> {
+  if (preset !== undefined && !Object.hasOwn(PRESETS, preset)) {
     throw new SparseLensError(
       `There is no preset "${preset}"; there are ${Object.keys(PRESETS).join(", ")}.`,
     );
   }
   if (file) checkKeys(file.json, file.location);
-  return { ...PRESETS[preset], ...file?.json, ...parseSettings(set) };
+  return { ...(preset && PRESETS[preset]), ...file?.json, ...parseSettings(set) };
 }
 
 /**

@@ -405,7 +405,7 @@ class TrainingRun {
         tokens_per_second: steps > 0 ? rounded((steps * tokensPerStep) / seconds) : 0,
         train_xent: lossSteps > 0 ? lossSum / lossSteps : 0,
         ...{ learning_rate, density, gradient_rms },
-        ...measureWeights(weights, config.model),
+        ...measureWeights(weights, config),
         ...evaluation.scores,
       };
       await this.log.append(line);

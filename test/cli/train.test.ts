@@ -97,7 +97,8 @@ test("the model is one for every other command", async () => {
   const info = await json("info", model);
   expect(info).toMatchObject({ layout: "sparselens", problem: null, tokenizer: { vocabularySize: 300 } });
   const c_fc = info.tensors.find(({ name }: { name: string }) => name === "transformer.h.0.mlp.c_fc.weight");
-  expect(c_fc.nonzeros).toBe((128 * 32) / 8);
+  // It reads the residual stream and the positions.
+  expect(c_fc.nonzeros).toBe((128 * (32 + 32)) / 8);
   const generated = await json("generate", model, "--prompt", "def ", "--max-new-tokens", "5");
   expect(generated.tokens).toHaveLength(5);
   const evaluated = await json(

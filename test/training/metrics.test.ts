@@ -47,12 +47,12 @@ describe("kurtosis", () => {
 
 test("L0 and alive neurons", () => {
   const shape = { vocab_size: 5, n_layer: 2, d_model: 4, d_head: 2, d_mlp: 6, block_size: 3, afrac: null };
-  const { model } = parseTrainingConfig(
+  const config = parseTrainingConfig(
     { ...shape, tokens: 100, batch_size: 1, density: 1, minimum_nonzeros: 0 },
     "test",
   );
   const weights = new Map(
-    describeModel(model)
+    describeModel(config.model)
       .parameters.filter(({ optional }) => !optional)
       .map(({ name, shape }) => {
         const data = new Float32Array(shape.reduce((product, n) => product * n, 1));
@@ -66,7 +66,7 @@ test("L0 and alive neurons", () => {
   weights.get("transformer.h.1.attn.c_attn.bias")!.data[0] = 1e-30;
   const c_fc = weights.get("transformer.h.1.mlp.c_fc.weight")!.data;
   c_fc[0] = c_fc[3] = c_fc[5 * 4 + 1] = Number.MIN_VALUE + 1;
-  expect(measureWeights(weights, model)).toEqual({
+  expect(measureWeights(weights, config)).toEqual({
     ...{ L0: 8, L0_non_embed: 4 },
     ...{ "num_alive_neurons/c_fc/layer_0": 0, "num_alive_neurons/c_fc/layer_1": 2 },
   });
@@ -88,7 +88,7 @@ test.each([
       return [[name, { shape, data: data.fill(config.positions === "none" && /wpe/.test(name) ? 0 : 1) }]];
     }),
   );
-  expect(countWeights(config)).toBe(measureWeights(weights, config.model).L0);
+  expect(countWeights(config)).toBe(measureWeights(weights, config).L0);
 });
 
 describe("StepLog", () => {
