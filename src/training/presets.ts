@@ -72,7 +72,7 @@ export interface ConfigLayers {
  * @throws SparseLensError naming preset, file or flag, and the key that is not allowed
  */
 export function resolveTrainingConfig(layers: ConfigLayers, vocabularySize: number): TrainingConfig {
-  const json = mergeLayers({ preset: "default", ...layers });
+  const json = mergeLayers({ ...layers, preset: layers.preset ?? "default" });
   const { vocab_size = vocabularySize } = json;
   if (vocab_size !== vocabularySize) {
     throw new SparseLensError(
