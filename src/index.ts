@@ -8,10 +8,12 @@ export {
   parseCircuit,
   requireModel,
 } from "./circuits/circuit.js";
+export { type CircuitAblationOptions, circuitAblation } from "./circuits/circuit-ablation.js";
 export { readCircuitFile, writeCircuitFile } from "./circuits/circuit-file.js";
 export { MASK_TRAINING_DEFAULTS, type MaskTrainingSettings } from "./circuits/mask-optimizer.js";
 export { MaskedModel } from "./circuits/masked-model.js";
 export { ablationConstants, computeMeans, type Means } from "./circuits/means.js";
+export { findMeans, meansOfCorpus, readMeansFile, writeMeansFile } from "./circuits/means-file.js";
 export { modelHash } from "./circuits/model-identity.js";
 export { lossOfNodes, orderByAttribution, orderByMasks, selectNodes } from "./circuits/node-search.js";
 export { prepareSplits, type TaskSplits } from "./circuits/task-splits.js";
@@ -22,6 +24,7 @@ export { availableKernels, type KernelChoice } from "./engine/kernels.js";
 export { SparseLensError } from "./errors.js";
 export type { GenerationOptions } from "./generation/options.js";
 export { type LoadOptions, type LoadProgress, loadModel } from "./load-model.js";
+export type { NodeAblation } from "./model/ablation.js";
 export type { ModelConfig } from "./model/config.js";
 export type { HookPoint, ModelDescription, Parameter } from "./model/description.js";
 export type {

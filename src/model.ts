@@ -4,6 +4,13 @@ import { SparseLensError } from "./errors.js";
 import { type GenerationOptions, normalizeGenerationOptions } from "./generation/options.js";
 import { TextStream } from "./generation/text-stream.js";
 import type { ResolvedSource } from "./io/source.js";
+import {
+  type AblationPlan,
+  ablationHooks,
+  joinHooks,
+  type NodeAblation,
+  planAblation,
+} from "./model/ablation.js";
 import type { ModelConfig } from "./model/config.js";
 import { describe, type ModelDescription } from "./model/description.js";
 import { type HookFunction, type HookPattern, type Interventions, planHooks } from "./model/hooks.js";
@@ -23,6 +30,11 @@ export interface HookOptions {
   readonly record?: HookPattern;
   /** Hook points whose values are replaced: `{ "4.attn.resid_delta": { channels: [1079], value: 0 } }`. */
   readonly interventions?: Interventions;
+  /**
+   * Nodes that are ablated: before interventions at the same hook point. `generate` can neither resample nor freeze, for
+   * which there would have to be a run without ablation of the tokens that are not yet there.
+   */
+  readonly ablation?: NodeAblation;
   readonly signal?: AbortSignal;
 }
 
@@ -33,7 +45,7 @@ export interface ForwardOptions extends HookOptions {
   readonly targets?: Tokens | readonly Tokens[];
 }
 
-const FORWARD_OPTIONS = ["record", "interventions", "signal", "logits", "targets"];
+const FORWARD_OPTIONS = ["record", "interventions", "ablation", "signal", "logits", "targets"];
 
 /** Each `T` is a Tensor, or an array of them, one per sequence, when a batch was given. */
 export interface ForwardOutput<T> {
@@ -159,6 +171,7 @@ export class Model {
         sequences: sequences.map((sequence, i) => ({ tokens: sequence, targets: given?.[i] })),
         logits: kept,
         hooks: plan,
+        ablation: options.ablation && planAblation(this.description.hookPoints, options.ablation, sequences),
       },
       { signal: options.signal, onHook: (request) => applyFunctions(request, functions) },
     )) as BatchResult;
@@ -236,6 +249,7 @@ export class Model {
       vocabularySize: this.config.vocab_size,
     });
     const { plan, functions } = planHooks(this.description.hookPoints, options.record, options.interventions);
+    const ablation = options.ablation && this.#planGeneration(options.ablation);
     if (settings.stop.length > 0 && !this.tokenizer) {
       throw new SparseLensError("stop: stop strings need a tokenizer, and this model came without one.");
     }
@@ -258,7 +272,10 @@ export class Model {
     let wake = () => {};
     const finished = this.#pool
       .call(
-        { type: "generate", prompt: promptTokens, settings, hooks: plan },
+        {
+          ...{ type: "generate" as const, prompt: promptTokens, settings, edits: ablation?.edits },
+          hooks: ablation ? joinHooks(ablationHooks(ablation, this.description.hookPoints), plan) : plan,
+        },
         {
           signal: controller.signal,
           finishSignal: finisher.signal,
@@ -340,6 +357,20 @@ export class Model {
         yield piece;
       }
     }
+  }
+
+  #planGeneration(ablation: NodeAblation): AblationPlan {
+    if (ablation.frozenNorms || ablation.frozenSupports) {
+      throw new SparseLensError(
+        "ablation: generate cannot freeze norms or supports, which come from a run of the same tokens without ablation. Use forward.",
+      );
+    }
+    if (Object.values(ablation.channels).some(({ values }) => values === null)) {
+      throw new SparseLensError(
+        "ablation: generate cannot resample, for which there would have to be as many tokens before there are any. Use forward, or constants.",
+      );
+    }
+    return planAblation(this.description.hookPoints, ablation, []);
   }
 
   #promptTokens(prompt: string | Tokens): number[] {

@@ -26,6 +26,10 @@ export interface BatchSequence {
   readonly targets?: readonly number[];
   /** Where the first token stands for hooks: behind 0 when a longer sequence was cropped. */
   readonly offset?: number;
+  /** Its first token has the first lane of a panel. */
+  readonly startsPanel?: boolean;
+  /** Only others refer to it: no hook sees it, and nothing of it is returned. */
+  readonly isSilent?: boolean;
 }
 
 export interface BatchOptions {
@@ -102,6 +106,7 @@ export class BatchOperations implements Operations {
     this.options = options;
     let end = 0;
     for (const sequence of options.sequences) {
+      if (sequence.startsPanel) end = align(end, PANEL);
       this.sequences.push({ ...sequence, start: end });
       end += occupiedTokens(sequence.tokens.length);
     }
@@ -115,11 +120,12 @@ export class BatchOperations implements Operations {
     this.targets = new Int32Array(lanes).fill(-1);
     this.#logitRows = new Int32Array(lanes).fill(-1);
     let rows = 0;
-    for (const { start, tokens, targets, offset = 0 } of this.sequences) {
+    for (const { start, tokens, targets, offset = 0, isSilent } of this.sequences) {
       this.tokens.set(tokens, start);
+      for (let t = 0; t < tokens.length; t++) this.positions[start + t] = t;
+      if (isSilent) continue;
       if (targets) this.targets.set(targets, start);
       for (let t = 0; t < tokens.length; t++) {
-        this.positions[start + t] = t;
         this.#hookPositions[start + t] = offset + t;
         const kept = options.logits === "all" || (options.logits === "last" && t === tokens.length - 1);
         if (kept) this.#logitRows[start + t] = rows++;
@@ -289,12 +295,13 @@ export class BatchOperations implements Operations {
     const { vocabularySize } = this.options;
     const bytes = memory.floatBytes;
     let row = 0;
-    const logits = this.sequences.map(({ tokens }) => {
+    const sequences = this.#heard;
+    const logits = sequences.map(({ tokens }) => {
       const rows = { all: tokens.length, last: 1, none: 0 }[this.options.logits];
       row += rows;
       return memory.copyOut(this.#logits + (row - rows) * vocabularySize * bytes, rows * vocabularySize);
     });
-    const losses = this.sequences.map(({ start, tokens, targets }) => {
+    const losses = sequences.map(({ start, tokens, targets }) => {
       const values = memory.copyOut(this.#losses + start * bytes, tokens.length);
       return values.map((loss, t) => (targets && targets[t] >= 0 ? loss : 0));
     });
@@ -302,12 +309,16 @@ export class BatchOperations implements Operations {
     for (const [point, { pointer, width }] of this.#recorded) {
       activations.set(
         point,
-        this.sequences.map(({ start, tokens }) =>
+        sequences.map(({ start, tokens }) =>
           memory.copyOut(pointer + start * width * bytes, tokens.length * width),
         ),
       );
     }
     return { logits, losses, activations };
+  }
+
+  get #heard(): Placed[] {
+    return this.sequences.filter(({ isSilent }) => !isSilent);
   }
 
   protected get kernels(): Kernels {
@@ -325,6 +336,11 @@ export class BatchOperations implements Operations {
 
   protected eachPanel(work: (panel: number) => void): void {
     for (let panel = this.#first; panel < this.#last; panel++) work(panel);
+  }
+
+  /** The panels in which hooks replace values. */
+  protected eachHookedPanel(work: (panel: number) => void): void {
+    this.eachPanel(work);
   }
 
   protected lookUp(target: Pointer, width: number, panel: number, table: SparseWeights, rows: Rows): void {
@@ -360,7 +376,7 @@ export class BatchOperations implements Operations {
 
   #replaceChannels(value: Value, { channels, values, count, positions }: ChannelReplacement): void {
     if (positions === null) {
-      this.eachPanel((panel) => {
+      this.eachHookedPanel((panel) => {
         this.kernels.set_channels_panel(this.panelOf(value, panel), channels, values, count);
       });
       return;
@@ -382,7 +398,7 @@ export class BatchOperations implements Operations {
   *#callFunction(point: string, value: Value, { id }: FunctionReplacement): Steps {
     this.thread.barrier();
     if (this.thread.index === 0) {
-      const values = this.sequences.map((sequence): HookValue => {
+      const values = this.#heard.map((sequence): HookValue => {
         const data = new Float32Array(sequence.tokens.length * value.width);
         this.#eachRun(sequence, value, (panel, lane, count, t) => {
           this.kernels.panel_to_rows(this.rowScratch, value.width, panel, value.width, lane, count);
@@ -392,7 +408,7 @@ export class BatchOperations implements Operations {
         return { sequence: index, position: offset, data, width: value.width };
       });
       const replaced = yield { type: "hook", id, point, values };
-      this.sequences.forEach((sequence, i) => {
+      this.#heard.forEach((sequence, i) => {
         this.#eachRun(sequence, value, (panel, lane, count, t) => {
           const rows = replaced[i].subarray(t * value.width, (t + count) * value.width);
           this.thread.memory.floats(this.rowScratch, rows.length).set(rows);

@@ -67,7 +67,7 @@ const DEFAULTS = {
 const NAMES = [...Object.keys(DEFAULTS), "stop", "endOfText"];
 
 /** Options of the same calls that are not about the choice of tokens: left to their owners. */
-const OTHER_NAMES = ["record", "interventions", "signal"];
+const OTHER_NAMES = ["record", "interventions", "ablation", "signal"];
 
 /** Options that act on random draws only. */
 const SAMPLING = ["temperature", "topK", "topP", "minP"] as const;

@@ -7,6 +7,10 @@ export interface Edge {
   readonly source: number;
   readonly target: number;
   readonly weight: number;
+  /** Where the weight is: the matrix' name in the state dict, its row, and its number among the nonzeros. */
+  readonly matrix: string;
+  readonly row: number;
+  readonly entry: number;
 }
 
 /**
@@ -34,7 +38,10 @@ export function edgesBetween(
       for (let i = rowPointers[row]; i < rowPointers[row + 1]; i++) {
         const column = columnIndices[i];
         if (!isSource.has(column) || values[i] === 0) continue;
-        edges.push({ source: from + column, target: to + channel, weight: values[i] });
+        edges.push({
+          ...{ source: from + column, target: to + channel, weight: values[i] },
+          ...{ matrix: weight, row, entry: i },
+        });
       }
     }
   }

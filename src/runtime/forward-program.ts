@@ -1,10 +1,13 @@
+import { AblatedOperations } from "../engine/ablated.js";
 import { BatchOperations, type BatchResult, occupiedTokens } from "../engine/batch.js";
 import { Arena } from "../engine/memory.js";
 import type { Thread } from "../engine/thread.js";
+import { type AblationPlan, reserveAblation } from "../model/ablation.js";
 import type { ModelConfig } from "../model/config.js";
 import { inputWidth } from "../model/description.js";
 import { forward, forwardValues } from "../model/forward.js";
 import { type HookPlan, reserveHooks } from "../model/hooks.js";
+import { reserveEdits } from "../model/weight-edits.js";
 import type { ModelWeights } from "../model/weights.js";
 import type { Events } from "./protocol.js";
 
@@ -14,6 +17,7 @@ export interface ForwardCall {
   readonly sequences: readonly { readonly tokens: readonly number[]; readonly targets?: readonly number[] }[];
   readonly logits: "all" | "last" | "none";
   readonly hooks: readonly HookPlan[];
+  readonly ablation?: AblationPlan;
 }
 
 /** Bytes of activations that one pass may take before a batch is cut into several. */
@@ -36,18 +40,29 @@ export function* forwardProgram(
     yield { type: "pass" };
     const arena = new Arena(start, thread.memory.floatBytes);
     const hooks = reserveHooks(thread, arena, call.hooks);
-    const ops = new BatchOperations(thread, arena, {
+    const ablation = call.ablation && reserveAblation(thread, arena, call.ablation);
+    const edited = reserveEdits(thread, arena, model, call.ablation?.edits ?? []);
+    const options = {
       sequences,
       hooks: hooks.table,
       logits: call.logits,
       vocabularySize: model.config.vocab_size,
       widest: widestValue(model.config),
-    });
+    };
+    const ops =
+      ablation && call.ablation
+        ? new AblatedOperations(thread, arena, {
+            ...{ ...options, ...call.ablation, ablated: ablation.table },
+            sources: call.ablation.sources && sequences.map(({ index }) => call.ablation!.sources![index]),
+          })
+        : new BatchOperations(thread, arena, options);
     ops.reserveRecords(new Map(call.hooks.map(({ point, width }) => [point, width])));
     const values = forwardValues(model.config, ops);
     thread.commit(arena);
     hooks.write();
-    yield* forward(model, values, ops);
+    ablation?.write();
+    edited.write();
+    yield* forward(edited.model, values, ops);
     thread.barrier();
     if (thread.index === 0) append(result, ops.result());
     thread.barrier();
@@ -58,12 +73,16 @@ export function* forwardProgram(
 /** Consecutive sequences that together stay within PASS_BYTES; at least one. */
 export function passesOf(
   config: ModelConfig,
-  { sequences, hooks, logits }: Pick<ForwardCall, "sequences" | "hooks" | "logits">,
+  { sequences, hooks, logits, ablation }: Omit<ForwardCall, "type">,
 ) {
   const recorded = hooks.reduce((sum, { record, width }) => sum + (record ? width : 0), 0);
   const made = 3 * config.d_model + 4 * config.n_head * config.d_head + config.d_mlp;
   const bytesPerToken = 4 * (made + recorded + (logits === "all" ? config.vocab_size : 0));
-  const limit = PASS_BYTES / bytesPerToken;
+  // What an ablation refers to goes through the same pass.
+  const groups = ablation
+    ? 1 + Number(ablation.frozenNorms || ablation.frozenSupports) + Number(ablation.sources !== null)
+    : 1;
+  const limit = PASS_BYTES / bytesPerToken / groups;
   const passes: { index: number; tokens: readonly number[]; targets?: readonly number[] }[][] = [];
   let tokens = 0;
   sequences.forEach((sequence, index) => {

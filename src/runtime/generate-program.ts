@@ -8,6 +8,7 @@ import type { GenerationSettings } from "../generation/options.js";
 import { Sampler } from "../generation/sampler.js";
 import { forward, forwardValues } from "../model/forward.js";
 import { type HookPlan, reserveHooks } from "../model/hooks.js";
+import { reserveEdits, type WeightEdit } from "../model/weight-edits.js";
 import type { ModelWeights } from "../model/weights.js";
 import { widestValue } from "./forward-program.js";
 import type { Events } from "./protocol.js";
@@ -18,6 +19,7 @@ export interface GenerateCall {
   readonly prompt: readonly number[];
   readonly settings: GenerationSettings;
   readonly hooks: readonly HookPlan[];
+  readonly edits?: readonly WeightEdit[];
 }
 
 export interface GenerateResult {
@@ -41,11 +43,17 @@ const END = -1;
 /** Runs on every thread alike; thread 0 samples, and returns the result. */
 export function* generateProgram(
   thread: Thread,
-  model: ModelWeights,
-  start: number,
-  { prompt, settings, hooks }: GenerateCall,
+  original: ModelWeights,
+  free: number,
+  { prompt, settings, hooks, edits = [] }: GenerateCall,
 ): Events<GenerateResult> {
-  const { config } = model;
+  const { config } = original;
+  const editing = new Arena(free, thread.memory.floatBytes);
+  const edited = reserveEdits(thread, editing, original, edits);
+  thread.commit(editing);
+  edited.write();
+  const { model } = edited;
+  const start = editing.end;
   const sampler = thread.index === 0 ? new Sampler(settings, prompt) : null;
   const sequence = [...prompt];
   const activations = new Map<string, Float32Array<ArrayBuffer>[]>();

@@ -1,0 +1,62 @@
+import { SparseLensError } from "../errors.js";
+import type { NodeAblation } from "../model/ablation.js";
+import { edgesBetween } from "../model/edges.js";
+import { NodeIndex } from "../model/node-index.js";
+import type { Model } from "../model.js";
+import { type Ablation, type Circuit, nodesOf } from "./circuit.js";
+import { edgeConstants, edgeEdits } from "./edge-edits.js";
+import { ablationConstants, type Means } from "./means.js";
+
+export interface CircuitAblationOptions
+  extends Pick<NodeAblation, "resampleFrom" | "seed" | "frozenNorms" | "frozenSupports"> {
+  /** What takes the place of what is ablated. Default: the circuit's own. */
+  readonly ablation?: Ablation;
+  /** For mean ablation, and for edges that were pruned. */
+  readonly means?: Means | null;
+  /** Ablate the circuit's nodes, and keep everything else. */
+  readonly complement?: boolean;
+}
+
+/**
+ * A model as a circuit, for `forward` and `generate`: everything else is ablated; or its complement, only the circuit is.
+ * @throws SparseLensError when the circuit does not fit the model, or means are missing
+ */
+export async function circuitAblation(
+  model: Model,
+  circuit: Circuit,
+  options: CircuitAblationOptions = {},
+): Promise<NodeAblation> {
+  const { ablation = circuit.ablation, means = null, complement = false, ...rest } = options;
+  const index = new NodeIndex(model.description, { finalResid: circuit.final_resid });
+  const nodes = nodesOf(circuit, index);
+  const isNode = new Set(nodes);
+  const ablated = Array.from({ length: index.count }, (_, node) => node).filter(
+    (node) => isNode.has(node) === complement,
+  );
+  const constants = ablation === "resample" ? null : ablationConstants(index, ablation, means);
+  const channels = Object.fromEntries(
+    [...index.byLocation(ablated)].map(([{ name, offset }, list]) => [
+      name,
+      { channels: list, values: constants && list.map((channel) => constants[offset + channel]) },
+    ]),
+  );
+  const isPruned = circuit.edges_are === "pruned" && !complement;
+  if (isPruned && ablation !== "zero" && !means) {
+    throw new SparseLensError(
+      "The edges of this circuit were pruned: it needs the means of what they carried.",
+    );
+  }
+  return { ...rest, channels, edits: isPruned ? await prunedEdits(model, circuit, index, nodes) : [] };
+
+  async function prunedEdits(model: Model, circuit: Circuit, index: NodeIndex, nodes: readonly number[]) {
+    const { connections } = model.description;
+    const names = [...new Set(connections.map(({ weight }) => weight))];
+    const { matrices } = await model.run({ type: "weights", names });
+    const key = (source: string, target: string) => `${source} ${target}`;
+    const kept = new Set(circuit.edges.map(([source, target]) => key(source, target)));
+    const left = edgesBetween(nodes, index, connections, matrices).filter(
+      ({ source, target }) => !kept.has(key(index.nameOf(source), index.nameOf(target))),
+    );
+    return edgeEdits(left, index, matrices, edgeConstants(index, ablation, means));
+  }
+}
