@@ -7,6 +7,7 @@ import { inputWidth } from "../model/description.js";
 import { type ForwardValues, forward, forwardValues, keptValues } from "../model/forward.js";
 import type { NodeLocation } from "../model/node-index.js";
 import { reserveTransposed, type TransposedWeights } from "../model/transposed.js";
+import { reserveEdits, type WeightEdit } from "../model/weight-edits.js";
 import type { ModelWeights } from "../model/weights.js";
 import { Random } from "../random.js";
 import { scoreCandidates } from "../tasks/score.js";
@@ -30,6 +31,8 @@ export interface EvaluateMasksCall extends MaskedCall {
   readonly type: "evaluate-masks";
   /** `[nodes]` each: how much of each node stays. */
   readonly masks: readonly Float32Array[];
+  /** For each of the masks the weights that are ablated as well; absent: none. */
+  readonly edits?: readonly (readonly WeightEdit[])[];
 }
 
 export interface EvaluateMasksResult {
@@ -101,10 +104,15 @@ export class MaskPrograms {
       return { candidateLogits: [logits], maskGradient: memory.read("gradients") };
     }
     const candidateLogits: Float32Array<ArrayBuffer>[] = [];
-    for (const masks of call.masks) {
+    for (const [i, masks] of call.masks.entries()) {
       memory.write("masks", masks);
       yield { type: "pass" } as const;
-      candidateLogits.push(yield* this.#evaluate(arena.end, call.prompts, memory));
+      const editing = new Arena(arena.end, this.#thread.memory.floatBytes);
+      const edited = reserveEdits(this.#thread, editing, this.#model, call.edits?.[i] ?? []);
+      this.#thread.commit(editing);
+      edited.write();
+      candidateLogits.push(yield* this.#evaluate(editing.end, edited.model, call.prompts, memory));
+      if (this.#thread.index === 0) yield { type: "step", done: i + 1, total: call.masks.length } as const;
     }
     return { candidateLogits };
   }
@@ -136,13 +144,13 @@ export class MaskPrograms {
     return { tau: optimizer.tau as Float64Array<ArrayBuffer>, maskSteps };
   }
 
-  *#evaluate(start: number, prompts: readonly MaskedPrompt[], memory: MaskMemory) {
+  *#evaluate(start: number, model: ModelWeights, prompts: readonly MaskedPrompt[], memory: MaskMemory) {
     const logits = new Float32Array(2 * prompts.length);
     for (const pass of this.#cut(prompts, 1)) {
       const arena = new Arena(start, this.#thread.memory.floatBytes);
       const ops = this.#operations(arena, pass, memory, null);
       const values = forwardValues(this.#model.config, ops);
-      yield* this.#forward(arena, ops, values, logits, pass[0].index);
+      yield* this.#forward(model, arena, ops, values, logits, pass[0].index);
       this.#thread.barrier();
     }
     return logits;
@@ -160,16 +168,23 @@ export class MaskPrograms {
       });
       const values = keptValues(config, ops);
       const gradients = backwardValues(config, ops);
-      yield* this.#forward(arena, ops, values, logits, pass[0].index);
+      yield* this.#forward(this.#model, arena, ops, values, logits, pass[0].index);
       backward(this.#model, values, gradients, ops);
       this.#thread.barrier();
     }
     return logits;
   }
 
-  *#forward(arena: Arena, ops: MaskedOperations, values: ForwardValues, logits: Float32Array, first: number) {
+  *#forward(
+    model: ModelWeights,
+    arena: Arena,
+    ops: MaskedOperations,
+    values: ForwardValues,
+    logits: Float32Array,
+    first: number,
+  ) {
     this.#thread.commit(arena);
-    yield* forward(this.#model, values, ops);
+    yield* forward(model, values, ops);
     this.#thread.barrier();
     logits.set(ops.candidateLogits(), 2 * first);
   }

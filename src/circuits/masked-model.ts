@@ -1,4 +1,5 @@
 import type { NodeIndex } from "../model/node-index.js";
+import type { WeightEdit } from "../model/weight-edits.js";
 import type { Model } from "../model.js";
 import { promptOf, type TaskBatch } from "../tasks/batch.js";
 import type { MaskTrainingSettings } from "./mask-optimizer.js";
@@ -21,14 +22,18 @@ export class MaskedModel {
     readonly constants: Float32Array,
   ) {}
 
-  /** For each of the masks the logits of the right and of the wrong candidate behind each prompt, `[2N, 2]`. */
+  /**
+   * For each of the masks the logits of the right and of the wrong candidate behind each prompt, `[2N, 2]`.
+   * @param options `edits`: for each of the masks the weights that are ablated as well
+   */
   async evaluate(
     batch: TaskBatch,
     masks: readonly Float32Array[],
-    { signal }: MaskedOptions = {},
+    options: MaskedOptions & { readonly edits?: readonly (readonly WeightEdit[])[] } = {},
   ): Promise<readonly Float32Array[]> {
-    const call = { type: "evaluate-masks" as const, ...this.#common(batch), masks };
-    return (await this.model.run(call, { signal })).candidateLogits;
+    const { signal, onStep, edits } = options;
+    const call = { type: "evaluate-masks" as const, ...this.#common(batch), masks, edits };
+    return (await this.model.run(call, { signal, onStep })).candidateLogits;
   }
 
   /** The gradient of the task loss by the masks, `[nodes]`. */
