@@ -10,12 +10,22 @@ export {
 } from "./circuits/circuit.js";
 export { type CircuitAblationOptions, circuitAblation } from "./circuits/circuit-ablation.js";
 export { readCircuitFile, writeCircuitFile } from "./circuits/circuit-file.js";
+export { edgeConstants, edgeEdits } from "./circuits/edge-edits.js";
 export { MASK_TRAINING_DEFAULTS, type MaskTrainingSettings } from "./circuits/mask-optimizer.js";
 export { MaskedModel } from "./circuits/masked-model.js";
 export { ablationConstants, computeMeans, type Means } from "./circuits/means.js";
 export { findMeans, meansOfCorpus, readMeansFile, writeMeansFile } from "./circuits/means-file.js";
 export { modelHash } from "./circuits/model-identity.js";
 export { lossOfNodes, orderByAttribution, orderByMasks, selectNodes } from "./circuits/node-search.js";
+export {
+  type PruneEvent,
+  type PruneOptions,
+  type PrunePlan,
+  type PruneResult,
+  prune,
+  pruneEdges,
+} from "./circuits/prune.js";
+export { removeEdges, removeNodes } from "./circuits/removal.js";
 export { prepareSplits, type TaskSplits } from "./circuits/task-splits.js";
 export { writeCorpus } from "./corpus/build.js";
 export { type Corpus, openCorpus } from "./corpus/corpus.js";

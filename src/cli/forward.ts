@@ -14,6 +14,7 @@ import {
   parsePattern,
   repeatable,
 } from "./arguments.js";
+import { addCircuitOptions, type CircuitFlags, readCircuitAblation } from "./circuit-arguments.js";
 import { formatMilliseconds, formatPercent, formatTable, formatToken } from "./format.js";
 import { mostProbable, type NextToken } from "./next-tokens.js";
 import { localFiles, promptTokens, readPrompt, withModel } from "./open.js";
@@ -21,7 +22,8 @@ import { print, printJson, rounded } from "./output.js";
 import { version } from "./package.js";
 
 type Options = PromptOptions &
-  EngineOptions & {
+  EngineOptions &
+  CircuitFlags & {
     readonly record?: (string | RegExp)[];
     readonly ablate?: string[];
     readonly out: string;
@@ -44,6 +46,7 @@ export function addForward(program: Command, signal: AbortSignal): void {
       repeatable("--record <pattern>", "hook points to save: 0.mlp.post_act, *.attn.q, /mlp/", parsePattern),
     )
     .addOption(ablationOption());
+  addCircuitOptions(command, { canFreeze: true });
   addEngineOptions(command)
     .option("--json", "print one object: prompt ids, most probable next tokens, what was saved")
     .addHelpText(
@@ -63,6 +66,7 @@ In Python: safetensors.numpy.load_file("add.safetensors")["0.mlp.post_act"]`,
         const output = await model.forward(tokens, {
           record: options.record,
           interventions: options.ablate && parseAblations(options.ablate),
+          ablation: await readCircuitAblation(model, options),
           signal,
         });
         const forwardMilliseconds = performance.now() - began;

@@ -14,12 +14,14 @@ import {
   parseNumber,
   repeatable,
 } from "./arguments.js";
+import { addCircuitOptions, type CircuitFlags, readCircuitAblation } from "./circuit-arguments.js";
 import { formatRate } from "./format.js";
 import { readPrompt, withModel } from "./open.js";
 import { faint, print, printJson, rounded } from "./output.js";
 
 type Options = PromptOptions &
   EngineOptions &
+  CircuitFlags &
   Omit<GenerationOptions, "stop" | "doSample"> & {
     readonly sample?: boolean;
     readonly stop?: string[];
@@ -64,6 +66,7 @@ export function addGenerate(program: Command, signal: AbortSignal): void {
         .default("crop"),
     )
     .addOption(ablationOption());
+  addCircuitOptions(command, { canFreeze: false });
   addEngineOptions(command)
     .option("--json", "print one object at the end: prompt ids, generated ids, text, timing")
     .addHelpText(
@@ -75,7 +78,8 @@ Example:
     .action(async (source: string, options: Options) => {
       const prompt = await readPrompt(options, command);
       await withModel(source, options, signal, async (model, loadMilliseconds) => {
-        const stream = model.stream(prompt, { ...generationOptions(options), signal });
+        const ablation = await readCircuitAblation(model, options);
+        const stream = model.stream(prompt, { ...generationOptions(options), ablation, signal });
         if (options.json) printJson(summary(model, await finish(stream, () => {}), loadMilliseconds));
         else await show(model, stream);
       });

@@ -8,6 +8,7 @@ import { addForward } from "./forward.js";
 import { addGenerate } from "./generate.js";
 import { addInfo } from "./info.js";
 import { version } from "./package.js";
+import { addPrune } from "./prune.js";
 import { addStart } from "./start.js";
 import { addTasks } from "./tasks.js";
 import { addTokenize } from "./tokenize.js";
@@ -77,6 +78,7 @@ Examples:
     addEval,
     addTasks,
     addTrain,
+    addPrune,
     addBench,
     addStart,
   ])
