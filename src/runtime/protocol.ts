@@ -1,3 +1,4 @@
+import type { MaskCall, MaskCallResult } from "../circuits/mask-program.js";
 import type { BatchResult } from "../engine/batch.js";
 import type { CompiledKernels } from "../engine/kernels.js";
 import type { HookReply, HookRequest } from "../engine/operations.js";
@@ -19,10 +20,17 @@ export type Call =
   | ForwardCall
   | GenerateCall
   | MeasureCall
+  | MaskCall
   | StartTrainingCall
   | TrainCall
   | TrainingStateCall;
-export type CallResult = BatchResult | GenerateResult | Measurement | TrainResult | TrainingStateResult;
+export type CallResult =
+  | BatchResult
+  | GenerateResult
+  | Measurement
+  | MaskCallResult
+  | TrainResult
+  | TrainingStateResult;
 
 /** A model in the engine's memory, and where free memory begins. */
 export interface LoadedModel {
@@ -57,6 +65,7 @@ export type FromThread =
   | { type: "loaded"; model: LoadedModel; memoryBytes: number }
   | HookRequest
   | { type: "tokens"; tokens: readonly number[] }
+  | { type: "step"; done: number; total: number }
   | { type: "done"; result: CallResult | null; memoryBytes: number }
   | { type: "failed"; error: ThreadError };
 
@@ -71,8 +80,15 @@ interface PassEvent {
   readonly type: "pass";
 }
 
-/** A program that runs on every thread alike. Tokens and hooks are thread 0's to report. */
-export type Events<T = void> = Generator<HookRequest | TokenEvent | PassEvent, T, HookReply>;
+/** So many steps are done. */
+interface StepEvent {
+  readonly type: "step";
+  readonly done: number;
+  readonly total: number;
+}
+
+/** A program that runs on every thread alike. Tokens, steps and hooks are thread 0's to report. */
+export type Events<T = void> = Generator<HookRequest | TokenEvent | PassEvent | StepEvent, T, HookReply>;
 
 /** An error on its way between threads. */
 export interface ThreadError {

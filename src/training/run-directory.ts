@@ -2,6 +2,7 @@ import type { CorpusManifest } from "../corpus/manifest.js";
 import { SparseLensError } from "../errors.js";
 import { readJsonObject } from "../io/byte-source.js";
 import { type LocalFiles, requireLocalFiles } from "../io/local-files.js";
+import { replaceFile } from "../io/replace-file.js";
 import { checkpointSteps, removePartialCheckpoints } from "./checkpoint.js";
 import {
   FIXED_KEYS,
@@ -100,13 +101,6 @@ export class RunDirectory {
     for (const name of partial) await this.files.remove(this.files.join(this.path, name));
     await removePartialCheckpoints(this.files, this.checkpoints);
   }
-}
-
-/** Writes a file that is there whole, or as it was before. */
-export async function replaceFile(files: LocalFiles, path: string, text: string): Promise<void> {
-  await files.writeText(`${path}.partial`, text);
-  await files.sync(`${path}.partial`);
-  await files.rename(`${path}.partial`, path);
 }
 
 /** The last evaluation of a run that has come to its end, which is after `steps`; null for one that has not. */
