@@ -12,6 +12,7 @@ import { addStart } from "./start.js";
 import { addTasks } from "./tasks.js";
 import { addTokenize } from "./tokenize.js";
 import { addTokenizer } from "./tokenizer.js";
+import { addTrace } from "./trace.js";
 import { addTrain } from "./train.js";
 
 /** Runs a command line; the result is the exit code: 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C. */
@@ -76,6 +77,7 @@ Examples:
     addCorpus,
     addEval,
     addTasks,
+    addTrace,
     addTrain,
     addBench,
     addStart,

@@ -2,7 +2,18 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { failure, fixture, output, root, run } from "./run.js";
 
-const commands = ["generate", "forward", "info", "convert", "tokenize", "eval", "tasks", "bench", "start"];
+const commands = [
+  "generate",
+  "forward",
+  "info",
+  "convert",
+  "tokenize",
+  "eval",
+  "tasks",
+  "trace",
+  "bench",
+  "start",
+];
 
 test("the help is short and names every command", async () => {
   const help = await output("--help");
