@@ -11,7 +11,7 @@ const config = {
 
 const load = async (module) => (await runnerImport(path(`../../src/${module}`), config)).module;
 
-export const { Batches } = await load("training/batches.ts");
+export const { makeBatches } = await load("training/batches.ts");
 export const { modelConfigJson, trainingConfigJson, trainingSteps } = await load("training/config.ts");
 export const { writeModel } = await load("formats/write-model.ts");
 export const { writeSafetensors } = await load("formats/safetensors.ts");

@@ -18,7 +18,7 @@ import {
   parseTrainingConfig,
   Trainer,
 } from "../../dist/node/index.js";
-import { Batches, MemorySink, trainingConfigJson, trainingSteps, writeSafetensors } from "./internals.js";
+import { MemorySink, makeBatches, trainingConfigJson, trainingSteps, writeSafetensors } from "./internals.js";
 import { compare, formatTable, readMode, summarizeMode } from "./summarize.js";
 
 const MODES = ["exact", "periodic", "pytorch"];
@@ -130,7 +130,8 @@ async function train(mode, program, argv, environment, file) {
 
 /** Those that a trainer begins with, for another program. */
 async function writeInitialWeights(file) {
-  const trainer = await Trainer.start({ config, tokens: await corpus.tokens("train"), threads });
+  const { endOfText } = corpus.manifest.tokenizer;
+  const trainer = await Trainer.start({ config, tokens: await corpus.tokens("train"), endOfText, threads });
   const tensors = [...(await trainer.weights())].map(([name, { shape, data }]) => ({
     ...{ name, dtype: "F32", shape },
     read: async () => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
@@ -143,8 +144,9 @@ async function writeInitialWeights(file) {
 
 /** `[steps, batch_size, block_size + 1]`, uint16: the sequences of each step, with the last one's target behind it. */
 async function writeBatches(file) {
-  const { batch_size, seed, model } = config;
-  const batches = new Batches(await corpus.tokens("train"), model.block_size, batch_size, seed);
+  const { batch_size, model } = config;
+  const { endOfText } = corpus.manifest.tokenizer;
+  const batches = makeBatches(config, await corpus.tokens("train"), endOfText);
   const all = new Uint16Array(steps * batch_size * (model.block_size + 1));
   let position = 0;
   for (let step = 1; step <= steps; step++) {

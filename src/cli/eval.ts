@@ -25,6 +25,7 @@ type Options = EngineOptions & {
   readonly templates: TemplateSet | "both";
   readonly corpus?: string;
   readonly corpusTokens?: number;
+  readonly sequences: "packed" | "documents";
   readonly seed: number;
   readonly json?: boolean;
 };
@@ -46,6 +47,11 @@ export function addEval(program: Command, signal: AbortSignal): void {
     .option("--corpus-tokens <number>", "at most so many of its tokens (default: all)", (text) =>
       parseInteger(text, 1),
     )
+    .addOption(
+      new Option("--sequences <kind>", "the corpus in windows, or document by document")
+        .choices(["packed", "documents"])
+        .default("packed"),
+    )
     .option("--seed <number>", "seed of the pairs", (text) => parseInteger(text, 0), 0);
   addEngineOptions(command)
     .option("--json", "print one object")
@@ -64,10 +70,10 @@ Examples:
       const templates = options.templates === "both" ? TEMPLATE_SETS : [options.templates];
       await withModel(source, options, signal, async (model) => {
         // What is wrong with the corpus is said before minutes of tasks.
-        const validation =
-          options.corpus === undefined
-            ? undefined
-            : await (await openFor(model, options.corpus)).tokens("validation");
+        const opened = options.corpus === undefined ? undefined : await openFor(model, options.corpus);
+        const validation = await opened?.tokens("validation");
+        const endOfText =
+          options.sequences === "documents" ? opened?.manifest.tokenizer.endOfText : undefined;
         const line = new ProgressLine(!json);
         let evaluations: TaskEvaluation[];
         let corpus: CorpusEvaluation | undefined;
@@ -78,8 +84,8 @@ Examples:
           });
           if (validation) {
             corpus = await evaluateCorpus(model, validation, {
-              ...{ maxTokens: options.corpusTokens, signal },
-              onProgress: ({ done, total }) => line.show(`validation: window ${done} of ${total}`),
+              ...{ maxTokens: options.corpusTokens, endOfText, signal },
+              onProgress: ({ done, total }) => line.show(`validation: sequence ${done} of ${total}`),
             });
           }
         } finally {

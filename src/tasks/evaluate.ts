@@ -1,3 +1,4 @@
+import { documentSequences, type SequenceRange } from "../corpus/sequences.js";
 import { SparseLensError } from "../errors.js";
 import type { Model } from "../model.js";
 import { type BatchOptions, prepareTask, promptOf, type TaskBatch } from "./batch.js";
@@ -102,8 +103,10 @@ export async function candidateLogits(
 }
 
 export interface EvaluateCorpusOptions {
-  /** At most so many tokens are predicted, in windows spread evenly. Default: all. */
+  /** At most about so many tokens are predicted, in sequences spread evenly. Default: all. */
   readonly maxTokens?: number;
+  /** The token behind each document: each is a sequence of its own. Default: windows, without regard to documents. */
+  readonly endOfText?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 }
@@ -115,37 +118,53 @@ export interface CorpusEvaluation {
   readonly tokens: number;
 }
 
+/** Tokens of one call. */
+const CALL_TOKENS = 8192;
+
 /**
- * Cross-entropy of a model on a text, in windows of its block size (or `maxTokens`, where that is less) that do not
- * overlap; each token but the first of the text is predicted from those before it in its window.
- * @throws SparseLensError for fewer than two tokens
+ * Cross-entropy of a model on a text: in windows of its block size (or `maxTokens`, where that is less) that do not
+ * overlap, or document by document; each token is predicted from those before it in its sequence.
+ * @throws SparseLensError when there is nothing to predict
  */
 export async function evaluateCorpus(
   model: Model,
-  tokens: ArrayLike<number>,
-  { maxTokens = Number.POSITIVE_INFINITY, signal, onProgress }: EvaluateCorpusOptions = {},
+  tokens: Uint16Array,
+  { maxTokens = Number.POSITIVE_INFINITY, endOfText, signal, onProgress }: EvaluateCorpusOptions = {},
 ): Promise<CorpusEvaluation> {
-  if (tokens.length < 2) throw new SparseLensError("There is nothing to predict: fewer than two tokens.");
-  const window = Math.min(model.config.block_size, Math.max(1, Math.floor(maxTokens)));
-  const windows = Math.ceil((tokens.length - 1) / window);
-  const used = Math.min(windows, Math.max(1, Math.floor(maxTokens / window)));
-  const perCall = Math.max(1, Math.floor(8192 / window));
+  const longest = Math.min(model.config.block_size, Math.max(1, Math.floor(maxTokens)));
+  const all =
+    endOfText === undefined
+      ? windowsOf(tokens.length, longest)
+      : documentSequences(tokens, endOfText, longest);
+  if (all.length === 0) {
+    throw new SparseLensError(
+      `There is nothing to predict: ${endOfText === undefined ? "fewer than two tokens" : "no document"}.`,
+    );
+  }
+  const available = all.reduce((sum, { length }) => sum + length, 0);
+  const used = Math.max(1, Math.floor(all.length * Math.min(1, maxTokens / available)));
+  const perCall = Math.max(1, Math.floor(CALL_TOKENS / longest));
   let total = 0;
   let count = 0;
   for (let first = 0; first < used; first += perCall) {
     onProgress?.({ done: first, total: used });
-    const inputs: number[][] = [];
-    const targets: number[][] = [];
-    for (let i = first; i < Math.min(first + perCall, used); i++) {
-      const start = Math.floor((i * windows) / used) * window;
-      const part = Array.prototype.slice.call(tokens, start, start + window + 1) as number[];
-      inputs.push(part.slice(0, -1));
-      targets.push(part.slice(1));
-    }
+    const part = Array.from({ length: Math.min(perCall, used - first) }, (_, i) => {
+      const { start, length } = all[Math.floor(((first + i) * all.length) / used)];
+      return Array.from(tokens.subarray(start, start + length + 1));
+    });
+    const inputs = part.map((sequence) => sequence.slice(0, -1));
+    const targets = part.map((sequence) => sequence.slice(1));
     const output = await model.forward(inputs, { targets, logits: "none", signal });
     const predicted = targets.reduce((sum, target) => sum + target.length, 0);
     total += output.loss! * predicted;
     count += predicted;
   }
   return { loss: total / count, tokens: count };
+}
+
+function windowsOf(tokens: number, longest: number): SequenceRange[] {
+  return Array.from({ length: Math.ceil((tokens - 1) / longest) }, (_, i) => ({
+    start: i * longest,
+    length: Math.min(longest, tokens - 1 - i * longest),
+  }));
 }

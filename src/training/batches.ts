@@ -1,12 +1,38 @@
+import { documentSequences, type SequenceRange } from "../corpus/sequences.js";
 import { SparseLensError } from "../errors.js";
 import { Random } from "../random.js";
+import type { TrainingConfig } from "./config.js";
 import type { TrainSequence } from "./train-program.js";
 
+/** The order of the data. A step's sequences, `batch_size` times `block_size` tokens, depend on the seed and its number alone. */
+export interface Batches {
+  /** The sequences of step number `step`, from 1. */
+  sequences(step: number): TrainSequence[];
+}
+
 /**
- * The order of the data: each epoch cuts the tokens into windows of block_size, from an offset of its own, and goes
- * through them in random order. A step's sequences depend on the seed and its number alone.
+ * @param tokens the training split
+ * @param endOfText the token behind each document
+ * @throws SparseLensError when there is too little to train on
  */
-export class Batches {
+export function makeBatches(config: TrainingConfig, tokens: Uint16Array, endOfText: number): Batches {
+  const { batch_size, seed, model, sequences } = config;
+  const { block_size } = model;
+  return sequences === "documents"
+    ? new DocumentBatches(
+        tokens,
+        documentSequences(tokens, endOfText, block_size),
+        batch_size * block_size,
+        seed,
+      )
+    : new PackedBatches(tokens, block_size, batch_size, seed);
+}
+
+/**
+ * Each epoch cuts the tokens into windows of block_size, from an offset of its own, and goes through them in random
+ * order: most begin in the middle of a document, and hold the beginning of another.
+ */
+class PackedBatches implements Batches {
   readonly #tokens: Uint16Array;
   readonly #blockSize: number;
   readonly #batchSize: number;
@@ -31,7 +57,6 @@ export class Batches {
     }
   }
 
-  /** The sequences of step number `step`, from 1. */
   sequences(step: number): TrainSequence[] {
     return Array.from({ length: this.#batchSize }, (_, i) => this.#window((step - 1) * this.#batchSize + i));
   }
@@ -39,17 +64,11 @@ export class Batches {
   #window(index: number): TrainSequence {
     const epoch = Math.floor(index / this.#windows);
     if (epoch !== this.#epoch) this.#begin(epoch);
-    const start = this.#starts[index % this.#windows];
-    const end = start + this.#blockSize;
-    return {
-      tokens: this.#tokens.slice(start, end),
-      targets: Int32Array.from(this.#tokens.subarray(start + 1, end + 1)),
-    };
+    return sequenceOf(this.#tokens, { start: this.#starts[index % this.#windows], length: this.#blockSize });
   }
 
   #begin(epoch: number): void {
-    // A stream for each epoch; seeds have 53 bits.
-    const random = new Random(Number(BigInt.asUintN(53, BigInt(this.#seed) * 65_537n + BigInt(epoch + 1))));
+    const random = epochRandom(this.#seed, epoch);
     const spare = this.#tokens.length - 1 - this.#windows * this.#blockSize;
     const offset = random.integer(Math.min(spare, this.#blockSize - 1) + 1);
     this.#starts = random.shuffle(
@@ -57,4 +76,81 @@ export class Batches {
     );
     this.#epoch = epoch;
   }
+}
+
+/**
+ * Each epoch goes through the documents in random order; a step takes as many as fill it, and of the last one its
+ * beginning: the rest of that document waits for another epoch.
+ */
+class DocumentBatches implements Batches {
+  readonly #tokens: Uint16Array;
+  readonly #documents: readonly SequenceRange[];
+  readonly #size: number;
+  readonly #seed: number;
+  #epoch = -1;
+  #order: Uint32Array = new Uint32Array(0);
+  /** Of the epoch: where each of its steps begins in the order. */
+  #firsts: number[] = [];
+  /** The steps before the epoch. */
+  #before = 0;
+
+  /** @param size tokens of a step */
+  constructor(tokens: Uint16Array, documents: readonly SequenceRange[], size: number, seed: number) {
+    this.#tokens = tokens;
+    this.#documents = documents;
+    this.#size = size;
+    this.#seed = seed;
+    const available = documents.reduce((sum, { length }) => sum + length, 0);
+    if (available < size) {
+      throw new SparseLensError(
+        `The documents of the training split have ${available} tokens; a step takes ${size}. Train on more text, or with a smaller batch_size or block_size.`,
+      );
+    }
+  }
+
+  sequences(step: number): TrainSequence[] {
+    if (step <= this.#before) this.#epoch = -1;
+    if (this.#epoch < 0) this.#begin(0, 0);
+    while (step > this.#before + this.#firsts.length) {
+      this.#begin(this.#epoch + 1, this.#before + this.#firsts.length);
+    }
+    const sequences: TrainSequence[] = [];
+    let room = this.#size;
+    for (let i = this.#firsts[step - 1 - this.#before]; room > 0; i++) {
+      const { start, length } = this.#documents[this.#order[i]];
+      sequences.push(sequenceOf(this.#tokens, { start, length: Math.min(length, room) }));
+      room -= length;
+    }
+    return sequences;
+  }
+
+  #begin(epoch: number, before: number): void {
+    this.#epoch = epoch;
+    this.#before = before;
+    const order = Uint32Array.from(this.#documents, (_, i) => i);
+    this.#order = epochRandom(this.#seed, epoch).shuffle(order);
+    this.#firsts = [];
+    let first = 0;
+    let filled = 0;
+    this.#order.forEach((document, i) => {
+      filled += this.#documents[document].length;
+      if (filled < this.#size) return;
+      this.#firsts.push(first);
+      first = i + 1;
+      filled = 0;
+    });
+  }
+}
+
+function sequenceOf(tokens: Uint16Array, { start, length }: SequenceRange): TrainSequence {
+  const end = start + length;
+  return {
+    tokens: tokens.slice(start, end),
+    targets: Int32Array.from(tokens.subarray(start + 1, end + 1)),
+  };
+}
+
+/** A stream for each epoch; seeds have 53 bits. */
+function epochRandom(seed: number, epoch: number): Random {
+  return new Random(Number(BigInt.asUintN(53, BigInt(seed) * 65_537n + BigInt(epoch + 1))));
 }

@@ -52,6 +52,11 @@ export interface TrainingConfig {
   /** With `periodic`: gradients of all weights every so many steps, of the nonzero ones only in between. */
   readonly regrow_every: number;
 
+  /**
+   * `packed`: windows of block_size, cut from the text without regard to documents. `documents`: each sequence is one
+   * document, from its start.
+   */
+  readonly sequences: "packed" | "documents";
   /** `counted`: from the training tokens, then frozen. */
   readonly bigram: "none" | "counted" | "learned";
   /** `none`: `wpe` is zero and stays so. `sinusoidal`: sines and cosines, frozen, as the released code has them. */
@@ -199,6 +204,7 @@ const recipeRules = {
   minimum_nonzeros: integer(2, 0),
   projection: choice("exact", "periodic"),
   regrow_every: integer(8, 1),
+  sequences: choice("packed", "documents"),
   bigram: choice("counted", "learned", "none"),
   positions: choice("none", "learned", "sinusoidal"),
   initial_scale: number(1, { above: 0 }),

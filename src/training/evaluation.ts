@@ -12,6 +12,8 @@ export interface EvaluationRequest {
   readonly config: TrainingConfig;
   /** Tokens of the validation split. */
   readonly validation: Uint16Array;
+  /** The token behind each document. */
+  readonly endOfText: number;
   /** Which of the two are wanted. */
   readonly scores: boolean;
   readonly samples: boolean;
@@ -55,8 +57,14 @@ export async function evaluateModel(request: EvaluationRequest): Promise<Evaluat
   }
 }
 
-async function score(model: Model, { config, validation, signal }: EvaluationRequest): Promise<Scores> {
-  const { loss } = await evaluateCorpus(model, validation, { maxTokens: config.eval_tokens, signal });
+async function score(
+  model: Model,
+  { config, validation, endOfText, signal }: EvaluationRequest,
+): Promise<Scores> {
+  const { loss } = await evaluateCorpus(model, validation, {
+    ...{ maxTokens: config.eval_tokens, signal },
+    endOfText: config.sequences === "documents" ? endOfText : undefined,
+  });
   const { block_size } = model.config;
   const sequences: Uint16Array[] = [];
   const end = Math.min(validation.length, KURTOSIS_TOKENS);

@@ -272,6 +272,7 @@ class TrainingRun {
     const before = checkpoint?.run.kernels as KernelChoice | undefined;
     const trainer = await startTrainer({
       ...{ config, tokens, threads, state: checkpoint?.trainer },
+      endOfText: corpus.manifest.tokenizer.endOfText,
       kernels: kernels === "auto" && before ? before : kernels,
     });
     if (before && trainer.kernels !== before) {
@@ -391,6 +392,7 @@ class TrainingRun {
     );
     const request: EvaluationRequest = {
       ...{ model: this.directory.model, config, validation, scores, samples },
+      endOfText: corpus.manifest.tokenizer.endOfText,
       ...{ threads, kernels: trainer.kernels as KernelChoice, signal },
     };
     const evaluation = await this.evaluate(request);

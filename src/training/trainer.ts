@@ -3,7 +3,7 @@ import { SparseLensError } from "../errors.js";
 import { Random } from "../random.js";
 import { ThreadPool } from "../runtime/thread-pool.js";
 import type { Tensor } from "../tensor.js";
-import { Batches } from "./batches.js";
+import { type Batches, makeBatches } from "./batches.js";
 import { bigramTable, countBigrams } from "./bigram.js";
 import type { TrainingState } from "./checkpoint.js";
 import { type TrainingConfig, trainingSteps } from "./config.js";
@@ -15,6 +15,8 @@ export interface TrainerOptions {
   readonly config: TrainingConfig;
   /** The training split. */
   readonly tokens: Uint16Array;
+  /** The token behind each document. */
+  readonly endOfText: number;
   readonly threads?: number;
   readonly kernels?: KernelChoice;
   /** Go on from here. */
@@ -46,14 +48,14 @@ export class Trainer {
   readonly #batches: Batches;
 
   private constructor(
-    { config, tokens, state }: TrainerOptions,
+    { config, tokens, endOfText, state }: TrainerOptions,
     plans: readonly ParameterPlan[],
     pool: ThreadPool,
   ) {
     this.#config = config;
     this.#plans = plans;
     this.#pool = pool;
-    this.#batches = new Batches(tokens, config.model.block_size, config.batch_size, config.seed);
+    this.#batches = makeBatches(config, tokens, endOfText);
     this.step = state?.step ?? 0;
   }
 

@@ -18,7 +18,13 @@ const configOf = (keys: Record<string, unknown> = {}) => parseTrainingConfig({ .
 const corpus = Uint16Array.from({ length: 500 }, (_, i) => (i % 7 === 0 ? (i * i) % 50 : (i * 3) % 50));
 
 async function train<T>(options: Partial<TrainerOptions>, use: (trainer: Trainer) => Promise<T>): Promise<T> {
-  const trainer = await Trainer.start({ config: configOf(), tokens: corpus, threads: 1, ...options });
+  const trainer = await Trainer.start({
+    config: configOf(),
+    tokens: corpus,
+    endOfText: 0,
+    threads: 1,
+    ...options,
+  });
   try {
     return await use(trainer);
   } finally {

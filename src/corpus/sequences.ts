@@ -1,0 +1,20 @@
+/** A piece of a text that a model sees at once: inputs from `start` on, and the token after each as its target. */
+export interface SequenceRange {
+  readonly start: number;
+  /** Inputs. The target of the last one is right behind it. */
+  readonly length: number;
+}
+
+/**
+ * A sequence for each document, from its start; the end of text is its last target. A document of more than `longest`
+ * inputs goes on in further sequences; what has no end of text is passed over.
+ */
+export function documentSequences(tokens: Uint16Array, endOfText: number, longest: number): SequenceRange[] {
+  const sequences: SequenceRange[] = [];
+  let start = 0;
+  for (let end = tokens.indexOf(endOfText); end >= 0; end = tokens.indexOf(endOfText, start)) {
+    for (; start < end; start += longest) sequences.push({ start, length: Math.min(longest, end - start) });
+    start = end + 1;
+  }
+  return sequences;
+}
