@@ -1,9 +1,25 @@
+export {
+  type ActivatingDocument,
+  type ActivatingDocuments,
+  type ActivationView,
+  type ActivationViewOptions,
+  type Sequences,
+  viewActivations,
+} from "./circuits/activation-view.js";
+export { type NodeTokens, nodeTokens, type TokenWeights } from "./circuits/token-weights.js";
+export { type Trace, type TracedLink, type TraceOptions, trace } from "./circuits/trace.js";
+export { type RowWeight, WeightGraph, type WeightLink } from "./circuits/weight-graph.js";
 export { writeCorpus } from "./corpus/build.js";
 export { type Corpus, openCorpus } from "./corpus/corpus.js";
 export type { CorpusManifest } from "./corpus/manifest.js";
 export { availableKernels, type KernelChoice } from "./engine/kernels.js";
 export { SparseLensError } from "./errors.js";
+export { type Checkpoint, openCheckpoint } from "./formats/checkpoint.js";
+export { readVizData, type VizData, writeVizData } from "./formats/viz-data.js";
 export type { GenerationOptions } from "./generation/options.js";
+export { type ByteSink, MemorySink } from "./io/byte-sink.js";
+export { type ByteSource, MemorySource } from "./io/byte-source.js";
+export { type ResolvedSource, resolveSource } from "./io/source.js";
 export { type LoadOptions, type LoadProgress, loadModel } from "./load-model.js";
 export type { ModelConfig } from "./model/config.js";
 export type { HookPoint, ModelDescription, Parameter } from "./model/description.js";

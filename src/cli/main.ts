@@ -7,6 +7,7 @@ import { exitCodeOf, Interrupted, report } from "./failures.js";
 import { addForward } from "./forward.js";
 import { addGenerate } from "./generate.js";
 import { addInfo } from "./info.js";
+import { addNode } from "./node.js";
 import { version } from "./package.js";
 import { addStart } from "./start.js";
 import { addTasks } from "./tasks.js";
@@ -78,6 +79,7 @@ Examples:
     addEval,
     addTasks,
     addTrace,
+    addNode,
     addTrain,
     addBench,
     addStart,

@@ -18,3 +18,16 @@ export function documentSequences(tokens: Uint16Array, endOfText: number, longes
   }
   return sequences;
 }
+
+/** Sequences of documents, as above, of at most about so many tokens in all, spread evenly over the text. */
+export function spreadSequences(
+  tokens: Uint16Array,
+  endOfText: number,
+  longest: number,
+  maxTokens: number,
+): SequenceRange[] {
+  const all = documentSequences(tokens, endOfText, longest);
+  const available = all.reduce((sum, { length }) => sum + length, 0);
+  const used = Math.min(all.length, Math.max(1, Math.floor(all.length * Math.min(1, maxTokens / available))));
+  return Array.from({ length: used }, (_, i) => all[Math.floor((i * all.length) / used)]);
+}
