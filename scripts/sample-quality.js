@@ -58,7 +58,7 @@ let tried = 0;
 const began = Date.now();
 for (let seed = Number(values.seed); programs.length < wanted; seed++) {
   const prompt = beginnings[tried++ % beginnings.length];
-  const start = [model.tokenizer.endOfText, ...model.tokenizer.encode(prompt, { addSpecialTokens: false })];
+  const start = model.tokenizer.encode(prompt, { addSpecialTokens: false });
   const { text, finishReason } = await model.generate(start, {
     maxNewTokens: model.config.block_size - start.length,
     doSample: true,

@@ -6,6 +6,23 @@ export {
   type Sequences,
   viewActivations,
 } from "./circuits/activation-view.js";
+export { assembleCircuit, circuitEdges, measureNodes, nodeScores } from "./circuits/assemble.js";
+export {
+  ABLATIONS,
+  type Ablation,
+  type Circuit,
+  formatCircuit,
+  nodesOf,
+  parseCircuit,
+  requireModel,
+} from "./circuits/circuit.js";
+export { readCircuitFile, writeCircuitFile } from "./circuits/circuit-file.js";
+export { MASK_TRAINING_DEFAULTS, type MaskTrainingSettings } from "./circuits/mask-optimizer.js";
+export { MaskedModel } from "./circuits/masked-model.js";
+export { ablationConstants, computeMeans, type Means } from "./circuits/means.js";
+export { modelHash } from "./circuits/model-identity.js";
+export { lossOfNodes, orderByAttribution, orderByMasks, selectNodes } from "./circuits/node-search.js";
+export { prepareSplits, type TaskSplits } from "./circuits/task-splits.js";
 export { type NodeTokens, nodeTokens, type TokenWeights } from "./circuits/token-weights.js";
 export { type Trace, type TracedLink, type TraceOptions, trace } from "./circuits/trace.js";
 export { type RowWeight, WeightGraph, type WeightLink } from "./circuits/weight-graph.js";
@@ -31,6 +48,7 @@ export type {
   Intervention,
   Interventions,
 } from "./model/hooks.js";
+export { NodeIndex } from "./model/node-index.js";
 export {
   type ForwardOptions,
   type ForwardOutput,

@@ -1,4 +1,13 @@
-import type { MaskCall, MaskCallResult } from "../circuits/mask-program.js";
+import type {
+  EvaluateMasksCall,
+  EvaluateMasksResult,
+  MaskCall,
+  MaskCallResult,
+  MaskGradientCall,
+  MaskGradientResult,
+  TrainMasksCall,
+  TrainMasksResult,
+} from "../circuits/mask-program.js";
 import type { BatchResult } from "../engine/batch.js";
 import type { CompiledKernels } from "../engine/kernels.js";
 import type { HookReply, HookRequest } from "../engine/operations.js";
@@ -14,6 +23,8 @@ import type {
 import type { ForwardCall } from "./forward-program.js";
 import type { GenerateCall, GenerateResult } from "./generate-program.js";
 import type { MeasureCall, Measurement } from "./measure-program.js";
+import type { SumsCall, SumsResult } from "./sums-program.js";
+import type { WeightsCall, WeightsResult } from "./weights-program.js";
 
 /** What runs in the threads. */
 export type Call =
@@ -21,6 +32,8 @@ export type Call =
   | GenerateCall
   | MeasureCall
   | MaskCall
+  | WeightsCall
+  | SumsCall
   | StartTrainingCall
   | TrainCall
   | TrainingStateCall;
@@ -29,8 +42,25 @@ export type CallResult =
   | GenerateResult
   | Measurement
   | MaskCallResult
+  | WeightsResult
+  | SumsResult
   | TrainResult
   | TrainingStateResult;
+
+/** What a call returns. */
+export type ResultOf<C extends Call> = C extends ForwardCall
+  ? BatchResult
+  : C extends EvaluateMasksCall
+    ? EvaluateMasksResult
+    : C extends MaskGradientCall
+      ? MaskGradientResult
+      : C extends TrainMasksCall
+        ? TrainMasksResult
+        : C extends WeightsCall
+          ? WeightsResult
+          : C extends SumsCall
+            ? SumsResult
+            : CallResult;
 
 /** A model in the engine's memory, and where free memory begins. */
 export interface LoadedModel {

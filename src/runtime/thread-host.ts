@@ -24,6 +24,8 @@ import type {
   ThreadError,
   ToThread,
 } from "./protocol.js";
+import { sumsProgram } from "./sums-program.js";
+import { readWeights } from "./weights-program.js";
 
 /** One engine thread: takes messages, runs programs. */
 export class ThreadHost {
@@ -121,7 +123,9 @@ export class ThreadHost {
       this.#masks ??= new MaskPrograms(this.#thread, weights, this.#model.end);
       return yield* this.#masks.run(call);
     }
+    if (call.type === "weights") return readWeights(this.#thread, weights, call);
     const end = this.#masks?.end ?? this.#model.end;
+    if (call.type === "sums") return yield* sumsProgram(this.#thread, weights, end, call);
     if (call.type === "forward") return yield* forwardProgram(this.#thread, weights, end, call);
     if (call.type === "generate") return yield* generateProgram(this.#thread, weights, end, call);
     const milliseconds = { ...this.#kernelMilliseconds };
@@ -204,6 +208,7 @@ function nextTurn(): Promise<void> {
 function buffersOf(result: CallResult | null): ArrayBuffer[] {
   if (result === null || "bandwidth" in result || "steps" in result || "tau" in result) return [];
   if ("candidateLogits" in result) return result.candidateLogits.map(({ buffer }) => buffer);
+  if ("matrices" in result || "sums" in result) return [];
   if ("tensors" in result) return [...result.tensors.values()].map(({ buffer }) => buffer);
   const arrays = [...result.activations.values()].flat();
   if ("logits" in result) arrays.push(...result.logits, ...result.losses);
