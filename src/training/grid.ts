@@ -1,3 +1,4 @@
+import { type CorpusReference, referToCorpus } from "../corpus/reference.js";
 import { SparseLensError } from "../errors.js";
 import { readJsonObject } from "../io/byte-source.js";
 import { type LocalFiles, requireLocalFiles } from "../io/local-files.js";
@@ -14,13 +15,11 @@ import {
   train,
 } from "./run.js";
 import {
-  type CorpusReference,
   describeChanges,
   differences,
   holdsRun,
   lastOfFinished,
   readRunDescription,
-  referToCorpus,
   requireSameCorpus,
 } from "./run-directory.js";
 
