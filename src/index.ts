@@ -16,6 +16,8 @@ export {
   parseCircuit,
   requireModel,
 } from "./circuits/circuit.js";
+export { edgesAsCsv, nodesAsCsv } from "./circuits/circuit-csv.js";
+export { circuitAsDot } from "./circuits/circuit-dot.js";
 export { readCircuitFile, writeCircuitFile } from "./circuits/circuit-file.js";
 export { MASK_TRAINING_DEFAULTS, type MaskTrainingSettings } from "./circuits/mask-optimizer.js";
 export { MaskedModel } from "./circuits/masked-model.js";
@@ -25,6 +27,14 @@ export { lossOfNodes, orderByAttribution, orderByMasks, selectNodes } from "./ci
 export { prepareSplits, type TaskSplits } from "./circuits/task-splits.js";
 export { type NodeTokens, nodeTokens, type TokenWeights } from "./circuits/token-weights.js";
 export { type Trace, type TracedLink, type TraceOptions, trace } from "./circuits/trace.js";
+export {
+  circuitFromVizData,
+  type VizDataOptions,
+  type VizOrigin,
+  vizDataFromCircuit,
+  vizDocuments,
+  vizTaskBatch,
+} from "./circuits/viz-circuit.js";
 export { type RowWeight, WeightGraph, type WeightLink } from "./circuits/weight-graph.js";
 export { writeCorpus } from "./corpus/build.js";
 export { type Corpus, openCorpus } from "./corpus/corpus.js";
