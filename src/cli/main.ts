@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { addBench } from "./bench.js";
+import { addCircuit } from "./circuit.js";
 import { addConvert } from "./convert.js";
 import { addCorpus } from "./corpus.js";
 import { addEval } from "./eval.js";
@@ -80,6 +81,7 @@ Examples:
     addTasks,
     addTrace,
     addNode,
+    addCircuit,
     addTrain,
     addBench,
     addStart,

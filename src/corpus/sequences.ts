@@ -26,7 +26,19 @@ export function spreadSequences(
   longest: number,
   maxTokens: number,
 ): SequenceRange[] {
-  const all = documentSequences(tokens, endOfText, longest);
+  return spread(documentSequences(tokens, endOfText, longest), maxTokens);
+}
+
+/** Windows of the same length, whatever documents they cut, of at most so many tokens, spread evenly over the text. */
+export function spreadWindows(tokens: number, length: number, maxTokens: number): SequenceRange[] {
+  const count = Math.floor(tokens / length);
+  return spread(
+    Array.from({ length: count }, (_, i) => ({ start: i * length, length })),
+    maxTokens,
+  );
+}
+
+function spread(all: readonly SequenceRange[], maxTokens: number): SequenceRange[] {
   const available = all.reduce((sum, { length }) => sum + length, 0);
   const used = Math.min(all.length, Math.max(1, Math.floor(all.length * Math.min(1, maxTokens / available))));
   return Array.from({ length: used }, (_, i) => all[Math.floor((i * all.length) / used)]);
