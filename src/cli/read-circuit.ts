@@ -16,12 +16,12 @@ export const CIRCUIT_ARGUMENT = ["<file>", "a circuit: .json, or a viz_data .pt"
 export async function readCircuit(path: string, names: CircuitNames = {}): Promise<Circuit> {
   if (!path.endsWith(".pt")) return readCircuitFile(path);
   // As they lie in the released blob store: viz/<model>/<task>/<sweep>/<size>/viz_data.pt.
-  const [, model, task] = /([^/]+)\/([^/]+)\/[^/]+\/[^/]+\/[^/]+$/.exec(localFiles().absolute(path)) ?? [];
-  const isStore = path.endsWith("viz_data.pt");
+  const absolute = localFiles().absolute(path).replaceAll("\\", "/");
+  const [, model, task] = /\/viz\/([^/]+)\/([^/]+)\/[^/]+\/[^/]+\/viz_data\.pt$/.exec(absolute) ?? [];
   return circuitFromVizData(await readVizFile(path), {
     location: path,
-    model: names.model ?? (isStore ? model : undefined) ?? "unknown",
-    task: names.task ?? (isStore ? task : undefined) ?? "unknown",
+    model: names.model ?? model ?? "unknown",
+    task: names.task ?? task ?? "unknown",
   });
 }
 
