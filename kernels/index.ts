@@ -6,6 +6,7 @@ export * from "./backward";
 export * from "./barrier";
 export * from "./dense";
 export * from "./layout";
+export * from "./mask";
 export * from "./norm";
 export * from "./optimizer";
 export * from "./pointwise";

@@ -10,8 +10,8 @@ import { type HookFunction, type HookPattern, type Interventions, planHooks } fr
 import { type ModelWeights, productMatrices } from "./model/weights.js";
 import type { GenerateResult } from "./runtime/generate-program.js";
 import type { Measurement } from "./runtime/measure-program.js";
-import type { LoadedModel } from "./runtime/protocol.js";
-import type { ThreadPool } from "./runtime/thread-pool.js";
+import type { Call, LoadedModel, ResultOf } from "./runtime/protocol.js";
+import type { CallHandlers, ThreadPool } from "./runtime/thread-pool.js";
 import type { Tensor } from "./tensor.js";
 import type { Tokenizer } from "./tokenizer/tokenizer.js";
 
@@ -205,6 +205,11 @@ export class Model {
     options: GenerateOptions = {},
   ): AsyncGenerator<string, GenerateOutput, void> {
     return yield* this.#start(prompt, options);
+  }
+
+  /** Runs a program on the engine's threads: what circuits are made of. */
+  run<C extends Call>(call: C, handlers: CallHandlers = {}): Promise<ResultOf<C>> {
+    return this.#pool.call(call, handlers) as Promise<ResultOf<C>>;
   }
 
   /** The memory's bandwidth, what a token touches of it, and where time went: for benchmarks. */

@@ -1,7 +1,8 @@
-import { BatchOperations, type BatchOptions, occupiedTokens, type Rows } from "./batch.js";
+import type { BatchOptions, Rows } from "./batch.js";
+import { InputGradientOperations } from "./input-gradient.js";
 import { PANEL, type Pointer } from "./kernels.js";
 import type { Arena } from "./memory.js";
-import type { Activation, BackwardOperations, NormWeights, Value } from "./operations.js";
+import type { BackwardOperations, NormWeights, Value } from "./operations.js";
 import type { Thread } from "./thread.js";
 import { blocksOf, type TrainedMatrix } from "./trained-weights.js";
 import type { SparseWeights } from "./weights.js";
@@ -18,7 +19,6 @@ export interface GradientOptions extends BatchOptions {
   readonly weightGradients: "all" | "nonzero";
   /** The widest input of a product. */
   readonly widestInput: number;
-  /** Channels of a head. */
   readonly headWidth: number;
   /** Channels of concatenated positions, or 0. */
   readonly positionWidth: number;
@@ -32,7 +32,7 @@ export interface GradientOptions extends BatchOptions {
  * Each thread owns panels in products and norms, rows in weight gradients: every sum has one owner and one order, so that
  * results do not depend on the number of threads.
  */
-export class GradientOperations extends BatchOperations implements BackwardOperations {
+export class GradientOperations extends InputGradientOperations implements BackwardOperations {
   readonly #gradients: GradientOptions;
   readonly #lanes: number;
   /** i32[lanes] */
@@ -49,7 +49,6 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
   // Scratch of this thread: compressed rows, a tile of 32 × 32.
   readonly #compressed: { pointers: Pointer; indices: Pointer; values: Pointer };
   readonly #tile: Pointer;
-  readonly #attentionScratch: Pointer;
 
   constructor(thread: Thread, arena: Arena, options: GradientOptions) {
     super(thread, arena, options);
@@ -71,9 +70,6 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
       values: arena.floats(entries),
     }));
     this.#tile = mine(() => arena.floats(PANEL * PANEL));
-    const longest = occupiedTokens(Math.max(...options.sequences.map(({ tokens }) => tokens.length)));
-    const head = Math.ceil(options.headWidth / 8) * 8;
-    this.#attentionScratch = mine(() => arena.floats(16 * longest + 2 * longest * head + 32 * head));
   }
 
   /** Writes the batch into the engine's memory, once it is there: call on every thread. */
@@ -211,17 +207,8 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
     this.thread.barrier();
   }
 
-  normBackward(dx: Value, dy: Value, x: Value, weights: NormWeights): void {
-    this.eachPanel((panel) => {
-      this.#normPanelBackward(
-        this.panelOf(dx, panel),
-        this.panelOf(dy, panel),
-        this.panelOf(x, panel),
-        panel,
-        x.width,
-        weights,
-      );
-    });
+  override normBackward(dx: Value, dy: Value, x: Value, weights: NormWeights): void {
+    super.normBackward(dx, dy, x, weights);
     this.#sumNormParts(x.width, weights);
   }
 
@@ -237,7 +224,7 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
     this.eachPanel((panel) => {
       this.lookUp(this.panelScratch, table.columns, panel, table, "positions");
       this.kernels.zero(this.panelOf(dx, panel), dx.width * this.rowBytes);
-      this.#normPanelBackward(
+      this.normPanelBackward(
         this.panelOf(dx, panel),
         this.panelOf(dy, panel) + offset * this.rowBytes,
         this.panelScratch,
@@ -271,72 +258,8 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
     this.thread.barrier();
   }
 
-  copy(y: Value, x: Value): void {
-    this.eachPanel((panel) => {
-      this.kernels.copy(this.panelOf(y, panel), this.panelOf(x, panel), x.width * this.rowBytes);
-    });
-  }
-
-  zero(x: Value): void {
-    this.eachPanel((panel) => this.kernels.zero(this.panelOf(x, panel), x.width * this.rowBytes));
-  }
-
-  absTopKBackward(dx: Value, y: Value, k: number | null): void {
-    if (k === null) return;
-    this.eachPanel((panel) => {
-      this.kernels.mask_nonzeros(this.panelOf(dx, panel), this.panelOf(y, panel), dx.width * PANEL);
-    });
-  }
-
-  activationBackward(dx: Value, pre_act: Value, post_act: Value, activation: Activation): void {
-    if (activation === "gelu") {
-      this.eachPanel((panel) => {
-        this.kernels.gelu_backward(this.panelOf(dx, panel), this.panelOf(pre_act, panel), dx.width * PANEL);
-      });
-    } else if (activation === "relu") this.reluBackward(dx, post_act);
-  }
-
-  reluBackward(dx: Value, y: Value): void {
-    this.eachPanel((panel) => {
-      this.kernels.relu_backward(this.panelOf(dx, panel), this.panelOf(y, panel), dx.width * PANEL);
-    });
-  }
-
-  attentionBackward(
-    [dq, dk, dv]: readonly Value[],
-    dy: Value,
-    [q, k, v]: readonly Value[],
-    y: Value,
-    heads: number,
-    sinks: Pointer,
-  ): void {
-    const sinkGradients = this.#gradients.vectorGradients.get(sinks) ?? 0;
-    // The gaps between sequences are written by nobody.
-    for (const value of [dq, dk, dv]) this.zero(value);
-    this.thread.barrier();
-    const [headStart, headEnd] = this.thread.share(heads);
-    const dHead = q.width / heads;
-    if (sinkGradients)
-      this.kernels.zero(
-        sinkGradients + headStart * this.#floatBytes,
-        (headEnd - headStart) * this.#floatBytes,
-      );
-    for (const { start, tokens } of this.sequences) {
-      this.kernels.attention_backward_panel(
-        ...([dq.pointer, dk.pointer, dv.pointer, dy.pointer, y.pointer, y.width] as const),
-        ...([q.pointer, q.width, k.pointer, v.pointer, k.width, start, sinks, sinkGradients] as const),
-        ...([
-          headStart,
-          headEnd,
-          dHead,
-          tokens.length,
-          1 / Math.sqrt(dHead),
-          this.#attentionScratch,
-        ] as const),
-      );
-    }
-    this.thread.barrier();
-  }
+  /** Nothing is replaced in training. */
+  hookBackward(): void {}
 
   get #floatBytes(): number {
     return this.thread.memory.floatBytes;
@@ -392,17 +315,7 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
     const { columns, transposed } = weights;
     const parts = douts.map((dy) => ({ pointer: this.panelOf(dy, panel), width: dy.width }));
     if (weights.layout.backward === "sparse") {
-      let dy = parts[0].pointer;
-      if (parts.length > 1) {
-        dy = this.panelScratch;
-        let target = dy;
-        for (const { pointer, width } of parts) {
-          this.kernels.copy(target, pointer, width * this.rowBytes);
-          target += width * this.rowBytes;
-        }
-      }
-      const { pointers, indices, values } = transposed;
-      this.kernels.csr_multiply_panel(dx, pointers, indices, values, 0, dy, 0, columns);
+      this.multiplyTransposed(dx, parts, transposed, columns);
       return;
     }
     if (weights.layout.backward === "full") {
@@ -512,20 +425,13 @@ export class GradientOperations extends BatchOperations implements BackwardOpera
     });
   }
 
-  #normPanelBackward(
-    dx: Pointer,
-    dy: Pointer,
-    x: Pointer,
-    panel: number,
-    width: number,
-    weights: NormWeights,
-  ): void {
-    const { kind, weight, bias, eps } = weights;
-    const [dweight, dbias] = this.#normParts.map((part) => part + panel * width * this.#floatBytes);
-    if (kind === "rms")
-      this.kernels.rms_norm_backward_panel(dx, dy, x, weight, weight && dweight, width, eps);
-    else
-      this.kernels.layer_norm_backward_panel(dx, dy, x, weight, weight && dweight, bias && dbias, width, eps);
+  protected override normParts(panel: number, width: number): [Pointer, Pointer] {
+    const [weight, bias] = this.#normParts.map((part) => part + panel * width * this.#floatBytes);
+    return [weight, bias];
+  }
+
+  protected override sinkGradients(sinks: Pointer): Pointer {
+    return this.#gradients.vectorGradients.get(sinks) ?? 0;
   }
 
   #sumNormParts(width: number, { weight, bias }: NormWeights): void {

@@ -197,6 +197,27 @@ export interface Kernels {
   set_channels(x: Pointer, channels: Pointer, values: Pointer, count: number): void;
   set_channels_panel(x: Pointer, channels: Pointer, values: Pointer, count: number): void;
 
+  mask_panel(x: Pointer, masks: Pointer, constants: Pointer, n: number): void;
+  mask_backward_panel(
+    dmasks: Pointer,
+    dx: Pointer,
+    x: Pointer,
+    masks: Pointer,
+    constants: Pointer,
+    featureStart: number,
+    featureEnd: number,
+  ): void;
+  rms_norm_like_panel(y: Pointer, x: Pointer, like: Pointer, weight: Pointer, n: number, eps: number): void;
+  layer_norm_like_panel(
+    y: Pointer,
+    x: Pointer,
+    like: Pointer,
+    weight: Pointer,
+    bias: Pointer,
+    n: number,
+    eps: number,
+  ): void;
+
   mask_nonzeros(dx: Pointer, y: Pointer, n: number): void;
   relu_backward(dx: Pointer, y: Pointer, n: number): void;
   gelu_backward(dx: Pointer, x: Pointer, n: number): void;

@@ -102,6 +102,8 @@ export interface Operations {
 
 /** The same steps backward. The gradient of a value is laid out as the value; weights' gradients go where they belong. */
 export interface BackwardOperations extends Operations {
+  /** Backward of `hook`: dx becomes the gradient of what was replaced. */
+  hookBackward(point: string, dx: Value): void;
   copy(y: Value, x: Value): void;
   zero(x: Value): void;
   /** dx, from the losses that `unembed` computed. */

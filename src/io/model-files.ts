@@ -22,6 +22,11 @@ const tokenizerNames = [
 ];
 const weightNames = ["model.safetensors", indexName, "final_model.pt"];
 
+/** Beside a model: the means of its nodes over a corpus with this hash. */
+export function meansFileName(sha256: string): string {
+  return `means-${sha256.slice(0, 12)}.safetensors`;
+}
+
 export function isWeightsFile(name: string): boolean {
   return /\.(safetensors|pt|pth|bin)$/.test(name) || name.endsWith(".safetensors.index.json");
 }
@@ -48,7 +53,8 @@ export function chooseModelFiles(names: Iterable<string>, where: string, weights
 }
 
 function onlyWeightsFile(present: Set<string>, where: string): string {
-  const candidates = [...present].filter(isWeightsFile);
+  const isMeans = (name: string) => /^means-[0-9a-f]{12}\.safetensors$/.test(name);
+  const candidates = [...present].filter((name) => isWeightsFile(name) && !isMeans(name));
   if (candidates.length === 1) return candidates[0];
   if (candidates.length === 0) {
     throw new SparseLensError(`${where} holds no model: none of ${weightNames.join(", ")} is there.`);

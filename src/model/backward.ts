@@ -32,7 +32,8 @@ export function backwardValues(config: ModelConfig, ops: BackwardOperations): Ba
 }
 
 /**
- * The backward pass of `forward`, from the mean cross-entropy of the targets to the gradients of all parameters.
+ * The backward pass of `forward`, from the loss that `unembed` computed to the gradients of whatever `ops` wants: all
+ * parameters, or masks of nodes.
  * @param values what the forward pass kept
  */
 export function backward(
@@ -48,6 +49,7 @@ export function backward(
   ops.unembedBackward(resid_delta, normed, model.lm_head, model.bigram_table);
   ops.zero(x);
   ops.normBackward(x, resid_delta, final_resid, model.ln_f);
+  hook(ops, "final_resid", x);
   for (let i = config.n_layer - 1; i >= 0; i--) {
     mlp(model, i, layers[i], residual[i + 1], gradients, ops);
     attention(model, i, layers[i], gradients, ops);
@@ -69,13 +71,16 @@ function mlp(
   const { ln_2, ln_p2, c_fc, mlp_c_proj } = layers[i];
   residual(ops, config, gradients, resid_out, "resid_post_mlp");
 
+  hook(ops, `${i}.mlp.resid_delta`, gradients.resid_delta);
   sparsify(ops, config, "mlp_out", gradients.resid_delta, resid_delta);
   ops.linearBackward(gradients.post_act, [gradients.resid_delta], post_act, mlp_c_proj);
 
+  hook(ops, `${i}.mlp.post_act`, gradients.post_act);
   sparsify(ops, config, "mlp_neuron", gradients.post_act, post_act);
   ops.activationBackward(gradients.post_act, pre_act!, post_act, config.activation_type);
   ops.linearBackward(gradients.act_in, [gradients.post_act], act_in, c_fc);
 
+  hook(ops, `${i}.mlp.act_in`, gradients.act_in);
   sparsify(ops, config, "mlp_in", gradients.act_in, act_in);
   positions(model, ln_p2, gradients.act_in, ops);
   ops.normBackward(gradients.x, gradients.act_in, values.resid_mid, ln_2);
@@ -93,20 +98,30 @@ function attention(
   const { ln_1, ln_p1, c_attn, attn_c_proj, sink_logit } = layers[i];
   residual(ops, config, gradients, values.resid_mid, "resid_post_attn");
 
+  hook(ops, `${i}.attn.resid_delta`, gradients.resid_delta);
   sparsify(ops, config, "attn_out", gradients.resid_delta, resid_delta);
   ops.linearBackward(gradients.y, [gradients.resid_delta], y, attn_c_proj);
 
   const { q: dq, k: dk, v: dv } = gradients;
   ops.attentionBackward([dq, dk, dv], gradients.y, [q, k, v], y, config.n_head, sink_logit);
 
-  sparsify(ops, config, "attn_q", dq, q);
-  sparsify(ops, config, "attn_k", dk, k);
+  hook(ops, `${i}.attn.v`, dv);
   sparsify(ops, config, "attn_v", dv, v);
+  hook(ops, `${i}.attn.q`, dq);
+  sparsify(ops, config, "attn_q", dq, q);
+  hook(ops, `${i}.attn.k`, dk);
+  sparsify(ops, config, "attn_k", dk, k);
   ops.linearBackward(gradients.act_in, [dq, dk, dv], act_in, c_attn);
 
+  hook(ops, `${i}.attn.act_in`, gradients.act_in);
   sparsify(ops, config, "attn_in", gradients.act_in, act_in);
   positions(model, ln_p1, gradients.act_in, ops);
   ops.normBackward(gradients.x, gradients.act_in, values.resid_in, ln_1);
+}
+
+/** Node locations alone are ever replaced where there is a backward pass. */
+function hook(ops: BackwardOperations, point: string, dx: Value): void {
+  if (ops.watches(point)) ops.hookBackward(point, dx);
 }
 
 function sparsify(ops: BackwardOperations, config: ModelConfig, loctype: Loctype, dx: Value, y: Value): void {

@@ -19,12 +19,29 @@ export interface HookPoint {
   readonly isNodeLocation: boolean;
 }
 
+/**
+ * Weights through which the nodes of one location act on those of another: a nonzero between two nodes is an edge of a
+ * circuit (paper, section 2.2).
+ */
+export interface Connection {
+  /** Node location whose channels are the matrix' columns. Values reach `attn.c_proj` through attention. */
+  readonly source: string;
+  /** Node location whose channels are rows of the matrix. */
+  readonly target: string;
+  /** The matrix, by its name in the state dict. */
+  readonly weight: string;
+  /** Row of the target's channel 0. */
+  readonly firstRow: number;
+}
+
 /** The one description of a model from which names, shapes, hook points and node locations derive. */
 export interface ModelDescription {
   /** In the order of the released state dict. */
   readonly parameters: readonly Parameter[];
   /** In the order in which they happen. */
   readonly hookPoints: readonly HookPoint[];
+  /** In the order in which their targets happen. */
+  readonly connections: readonly Connection[];
 }
 
 /** Width of what enters `c_attn` and `c_fc`: the residual stream and, behind it, concatenated positions. */
@@ -38,6 +55,7 @@ export function describe(config: ModelConfig): ModelDescription {
   const d_in = inputWidth(config);
   const parameters: Parameter[] = [];
   const hookPoints: HookPoint[] = [];
+  const connections: Connection[] = [];
   const parameter = (name: string, ...shape: number[]) => parameters.push({ name, shape });
   const optional = (name: string, ...shape: number[]) => parameters.push({ name, shape, optional: true });
   const linear = (name: string, rows: number, columns: number) => {
@@ -50,6 +68,8 @@ export function describe(config: ModelConfig): ModelDescription {
   };
   const point = (name: string, width: number) => hookPoints.push({ name, width, isNodeLocation: false });
   const nodes = (name: string, width: number) => hookPoints.push({ name, width, isNodeLocation: true });
+  const connect = (source: string, target: string, matrix: string, firstRow = 0) =>
+    connections.push({ source, target, weight: `${matrix}.weight`, firstRow });
 
   if (config.enable_bigram_table) parameter("bigram_table", vocab_size, vocab_size);
   optional("final_logits_bias", vocab_size);
@@ -80,10 +100,18 @@ export function describe(config: ModelConfig): ModelDescription {
     nodes(`${i}.mlp.act_in`, d_in);
     nodes(`${i}.mlp.post_act`, d_mlp);
     nodes(`${i}.mlp.resid_delta`, d_model);
+
+    // The rows of c_attn are those of q, then of k, then of v.
+    connect(`${i}.attn.act_in`, `${i}.attn.k`, `${h}.attn.c_attn`, d_heads);
+    connect(`${i}.attn.act_in`, `${i}.attn.q`, `${h}.attn.c_attn`);
+    connect(`${i}.attn.act_in`, `${i}.attn.v`, `${h}.attn.c_attn`, 2 * d_heads);
+    connect(`${i}.attn.v`, `${i}.attn.resid_delta`, `${h}.attn.c_proj`);
+    connect(`${i}.mlp.act_in`, `${i}.mlp.post_act`, `${h}.mlp.c_fc`);
+    connect(`${i}.mlp.post_act`, `${i}.mlp.resid_delta`, `${h}.mlp.c_proj`);
   }
   point("final_resid", d_model);
   norm("transformer.ln_f", d_model);
   if (config.tied_unembed) optional("lm_head.weight", vocab_size, d_model);
   else parameter("lm_head.weight", vocab_size, d_model);
-  return { parameters, hookPoints };
+  return { parameters, hookPoints, connections };
 }

@@ -42,6 +42,53 @@ export interface ModelWeights {
   readonly bigram_table: Pointer;
 }
 
+/** A tensor of the state dict where it lies in the engine's memory. */
+export interface NamedWeights {
+  readonly name: string;
+  readonly matrix?: SparseWeights;
+  /** Everything that is no matrix to be multiplied with; the bigram table, row-major. */
+  readonly vector?: { readonly pointer: Pointer; readonly length: number };
+}
+
+/** All tensors of a model that are there, by their names in the state dict; a tied unembedding is left out. */
+export function namedWeights(model: ModelWeights): NamedWeights[] {
+  const { config, wte, wpe, layers, ln_f, lm_head, bigram_table } = model;
+  const { vocab_size, d_model, d_pos_emb, n_head } = config;
+  const named: NamedWeights[] = [];
+  const vector = (name: string, pointer: Pointer, length: number) => {
+    if (pointer) named.push({ name, vector: { pointer, length } });
+  };
+  const matrix = (name: string, matrix: SparseWeights) => named.push({ name: `${name}.weight`, matrix });
+  const linear = (name: string, weights: SparseWeights) => {
+    matrix(name, weights);
+    vector(`${name}.bias`, weights.bias, weights.rows);
+  };
+  const norm = (name: string, weights: NormWeights | null, width: number) => {
+    if (!weights) return;
+    vector(`${name}.weight`, weights.weight, width);
+    vector(`${name}.bias`, weights.bias, width);
+  };
+  vector("bigram_table", bigram_table, vocab_size * vocab_size);
+  vector("final_logits_bias", lm_head.bias, vocab_size);
+  matrix("transformer.wte", wte);
+  matrix("transformer.wpe", wpe);
+  layers.forEach((layer, i) => {
+    const h = `transformer.h.${i}`;
+    norm(`${h}.ln_1`, layer.ln_1, d_model);
+    linear(`${h}.attn.c_attn`, layer.c_attn);
+    linear(`${h}.attn.c_proj`, layer.attn_c_proj);
+    vector(`${h}.attn.attn_imp.sink_logit`, layer.sink_logit, n_head);
+    norm(`${h}.ln_2`, layer.ln_2, d_model);
+    linear(`${h}.mlp.c_fc`, layer.c_fc);
+    linear(`${h}.mlp.c_proj`, layer.mlp_c_proj);
+    norm(`${h}.ln_p1`, layer.ln_p1, d_pos_emb ?? 0);
+    norm(`${h}.ln_p2`, layer.ln_p2, d_pos_emb ?? 0);
+  });
+  norm("transformer.ln_f", ln_f, d_model);
+  if (!config.tied_unembed) matrix("lm_head", lm_head);
+  return named;
+}
+
 /** The matrices that each token is multiplied with: the linear layers and the unembedding. */
 export function productMatrices({ layers, lm_head }: ModelWeights): SparseWeights[] {
   const linear = layers.flatMap(({ c_attn, attn_c_proj, c_fc, mlp_c_proj }) => [

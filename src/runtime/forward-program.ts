@@ -32,7 +32,7 @@ export function* forwardProgram(
   call: ForwardCall,
 ): Events<BatchResult> {
   const result: BatchResult = { logits: [], losses: [], activations: new Map() };
-  for (const sequences of cut(model.config, call)) {
+  for (const sequences of passesOf(model.config, call)) {
     yield { type: "pass" };
     const arena = new Arena(start, thread.memory.floatBytes);
     const hooks = reserveHooks(thread, arena, call.hooks);
@@ -55,8 +55,11 @@ export function* forwardProgram(
   return result;
 }
 
-// Consecutive sequences that together stay within PASS_BYTES; at least one.
-function cut(config: ModelConfig, { sequences, hooks, logits }: ForwardCall) {
+/** Consecutive sequences that together stay within PASS_BYTES; at least one. */
+export function passesOf(
+  config: ModelConfig,
+  { sequences, hooks, logits }: Pick<ForwardCall, "sequences" | "hooks" | "logits">,
+) {
   const recorded = hooks.reduce((sum, { record, width }) => sum + (record ? width : 0), 0);
   const made = 3 * config.d_model + 4 * config.n_head * config.d_head + config.d_mlp;
   const bytesPerToken = 4 * (made + recorded + (logits === "all" ? config.vocab_size : 0));

@@ -1,3 +1,13 @@
+import type {
+  EvaluateMasksCall,
+  EvaluateMasksResult,
+  MaskCall,
+  MaskCallResult,
+  MaskGradientCall,
+  MaskGradientResult,
+  TrainMasksCall,
+  TrainMasksResult,
+} from "../circuits/mask-program.js";
 import type { BatchResult } from "../engine/batch.js";
 import type { CompiledKernels } from "../engine/kernels.js";
 import type { HookReply, HookRequest } from "../engine/operations.js";
@@ -13,16 +23,44 @@ import type {
 import type { ForwardCall } from "./forward-program.js";
 import type { GenerateCall, GenerateResult } from "./generate-program.js";
 import type { MeasureCall, Measurement } from "./measure-program.js";
+import type { SumsCall, SumsResult } from "./sums-program.js";
+import type { WeightsCall, WeightsResult } from "./weights-program.js";
 
 /** What runs in the threads. */
 export type Call =
   | ForwardCall
   | GenerateCall
   | MeasureCall
+  | MaskCall
+  | WeightsCall
+  | SumsCall
   | StartTrainingCall
   | TrainCall
   | TrainingStateCall;
-export type CallResult = BatchResult | GenerateResult | Measurement | TrainResult | TrainingStateResult;
+export type CallResult =
+  | BatchResult
+  | GenerateResult
+  | Measurement
+  | MaskCallResult
+  | WeightsResult
+  | SumsResult
+  | TrainResult
+  | TrainingStateResult;
+
+/** What a call returns. */
+export type ResultOf<C extends Call> = C extends ForwardCall
+  ? BatchResult
+  : C extends EvaluateMasksCall
+    ? EvaluateMasksResult
+    : C extends MaskGradientCall
+      ? MaskGradientResult
+      : C extends TrainMasksCall
+        ? TrainMasksResult
+        : C extends WeightsCall
+          ? WeightsResult
+          : C extends SumsCall
+            ? SumsResult
+            : CallResult;
 
 /** A model in the engine's memory, and where free memory begins. */
 export interface LoadedModel {
@@ -57,6 +95,7 @@ export type FromThread =
   | { type: "loaded"; model: LoadedModel; memoryBytes: number }
   | HookRequest
   | { type: "tokens"; tokens: readonly number[] }
+  | { type: "step"; done: number; total: number }
   | { type: "done"; result: CallResult | null; memoryBytes: number }
   | { type: "failed"; error: ThreadError };
 
@@ -71,8 +110,15 @@ interface PassEvent {
   readonly type: "pass";
 }
 
-/** A program that runs on every thread alike. Tokens and hooks are thread 0's to report. */
-export type Events<T = void> = Generator<HookRequest | TokenEvent | PassEvent, T, HookReply>;
+/** So many steps are done. */
+interface StepEvent {
+  readonly type: "step";
+  readonly done: number;
+  readonly total: number;
+}
+
+/** A program that runs on every thread alike. Tokens, steps and hooks are thread 0's to report. */
+export type Events<T = void> = Generator<HookRequest | TokenEvent | PassEvent | StepEvent, T, HookReply>;
 
 /** An error on its way between threads. */
 export interface ThreadError {

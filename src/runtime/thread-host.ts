@@ -1,3 +1,4 @@
+import { MaskPrograms } from "../circuits/mask-program.js";
 import { instantiateKernels } from "../engine/kernels.js";
 import { Arena, EngineMemory } from "../engine/memory.js";
 import type { HookReply, HookRequest } from "../engine/operations.js";
@@ -23,6 +24,8 @@ import type {
   ThreadError,
   ToThread,
 } from "./protocol.js";
+import { sumsProgram } from "./sums-program.js";
+import { readWeights } from "./weights-program.js";
 
 /** One engine thread: takes messages, runs programs. */
 export class ThreadHost {
@@ -32,6 +35,7 @@ export class ThreadHost {
   readonly #kernelMilliseconds: Record<string, number> = {};
   #model!: LoadedModel;
   #training!: TrainingSession;
+  #masks: MaskPrograms | null = null;
   #onReply: ((reply: HookReply | null) => void) | null = null;
 
   constructor(port: Port<ToThread, FromThread>) {
@@ -114,7 +118,14 @@ export class ThreadHost {
     }
     if (call.type === "train") return yield* this.#training.train(call);
     if (call.type === "training-state") return this.#training.state(call);
-    const { weights, end } = this.#model;
+    const { weights } = this.#model;
+    if (call.type === "evaluate-masks" || call.type === "mask-gradient" || call.type === "train-masks") {
+      this.#masks ??= new MaskPrograms(this.#thread, weights, this.#model.end);
+      return yield* this.#masks.run(call);
+    }
+    if (call.type === "weights") return readWeights(this.#thread, weights, call);
+    const end = this.#masks?.end ?? this.#model.end;
+    if (call.type === "sums") return yield* sumsProgram(this.#thread, weights, end, call);
     if (call.type === "forward") return yield* forwardProgram(this.#thread, weights, end, call);
     if (call.type === "generate") return yield* generateProgram(this.#thread, weights, end, call);
     const milliseconds = { ...this.#kernelMilliseconds };
@@ -133,6 +144,7 @@ export class ThreadHost {
           step = program.next(await this.#ask(event));
         } else {
           if (event.type === "token") outbox.add(event.token);
+          if (event.type === "step") this.#port.post(event);
           // Without shared memory an abort arrives as a message, and messages need a turn.
           if (!this.#shared) await nextTurn();
           step = program.next([]);
@@ -194,7 +206,9 @@ function nextTurn(): Promise<void> {
 }
 
 function buffersOf(result: CallResult | null): ArrayBuffer[] {
-  if (result === null || "bandwidth" in result || "steps" in result) return [];
+  if (result === null || "bandwidth" in result || "steps" in result || "tau" in result) return [];
+  if ("candidateLogits" in result) return result.candidateLogits.map(({ buffer }) => buffer);
+  if ("matrices" in result || "sums" in result) return [];
   if ("tensors" in result) return [...result.tensors.values()].map(({ buffer }) => buffer);
   const arrays = [...result.activations.values()].flat();
   if ("logits" in result) arrays.push(...result.logits, ...result.losses);

@@ -28,6 +28,7 @@ export interface ThreadPoolOptions {
 
 export interface CallHandlers {
   onToken?(token: number): void;
+  onStep?(done: number, total: number): void;
   onHook?(request: HookRequest): Promise<HookReply>;
   readonly signal?: AbortSignal;
   /** Ends the call with the result of what was done so far. */
@@ -155,7 +156,10 @@ export class ThreadPool {
     });
   }
 
-  async #run(call: Call, { onToken, onHook, signal, finishSignal }: CallHandlers): Promise<CallResult> {
+  async #run(
+    call: Call,
+    { onToken, onStep, onHook, signal, finishSignal }: CallHandlers,
+  ): Promise<CallResult> {
     signal?.throwIfAborted();
     let hookError: unknown;
     const abort = () => {
@@ -169,6 +173,7 @@ export class ThreadPool {
     if (this.#memory) resetControl(this.#words(this.#memory));
     const finished = this.#collect((message) => {
       if (message.type === "tokens") for (const token of message.tokens) onToken?.(token);
+      else if (message.type === "step") onStep?.(message.done, message.total);
       else if (message.type === "hook") {
         onHook!(message).then(
           (reply) => this.#threads[0].post({ type: "reply", reply }),

@@ -1,6 +1,8 @@
+import { type CorpusReference, referToCorpus } from "../corpus/reference.js";
 import { SparseLensError } from "../errors.js";
 import { readJsonObject } from "../io/byte-source.js";
 import { type LocalFiles, requireLocalFiles } from "../io/local-files.js";
+import { replaceFile } from "../io/replace-file.js";
 import { HOUSEKEEPING_KEYS, type TrainingConfig, trainingSteps } from "./config.js";
 import { countReached, countWeights, type ProgressLine } from "./metrics.js";
 import { type ConfigLayers, parseSettings, resolveTrainingConfig } from "./presets.js";
@@ -13,14 +15,11 @@ import {
   train,
 } from "./run.js";
 import {
-  type CorpusReference,
   describeChanges,
   differences,
   holdsRun,
   lastOfFinished,
   readRunDescription,
-  referToCorpus,
-  replaceFile,
   requireSameCorpus,
 } from "./run-directory.js";
 

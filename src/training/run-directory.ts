@@ -1,7 +1,8 @@
-import type { CorpusManifest } from "../corpus/manifest.js";
+import type { CorpusReference } from "../corpus/reference.js";
 import { SparseLensError } from "../errors.js";
 import { readJsonObject } from "../io/byte-source.js";
 import { type LocalFiles, requireLocalFiles } from "../io/local-files.js";
+import { replaceFile } from "../io/replace-file.js";
 import { checkpointSteps, removePartialCheckpoints } from "./checkpoint.js";
 import {
   FIXED_KEYS,
@@ -16,16 +17,6 @@ const CONFIG = "config.json";
 const CHECKPOINTS = "checkpoints";
 const PROGRESS = "progress.json";
 const FORMAT_VERSION = 1;
-
-/** What a run was trained on. */
-export interface CorpusReference {
-  /** Where it was, absolute. */
-  readonly path: string;
-  /** Of its tokens and its tokenizer. */
-  readonly sha256: string;
-  readonly training_tokens: number;
-  readonly validation_tokens: number;
-}
 
 /** `config.json` of a run. */
 export interface RunDescription {
@@ -102,13 +93,6 @@ export class RunDirectory {
   }
 }
 
-/** Writes a file that is there whole, or as it was before. */
-export async function replaceFile(files: LocalFiles, path: string, text: string): Promise<void> {
-  await files.writeText(`${path}.partial`, text);
-  await files.sync(`${path}.partial`);
-  await files.rename(`${path}.partial`, path);
-}
-
 /** The last evaluation of a run that has come to its end, which is after `steps`; null for one that has not. */
 export async function lastOfFinished(directory: string, steps: number): Promise<ProgressLine | null> {
   const files = requireLocalFiles("Training");
@@ -140,23 +124,6 @@ export async function readRunDescription(directory: string): Promise<RunDescript
   }
   const { corpus, versions, config, changes } = json as unknown as RunDescription;
   return { corpus, versions, config: parseTrainingConfig({ ...config }, path), changes };
-}
-
-/** What identifies a corpus, wherever it lies. */
-export function referToCorpus(
-  files: LocalFiles,
-  path: string,
-  { tokenizer, splits }: CorpusManifest,
-): CorpusReference {
-  const shards = [splits.train, splits.validation].map((split) => split.shards.map(({ sha256 }) => sha256));
-  const hash = files.hash("sha256");
-  hash.update(new TextEncoder().encode(JSON.stringify([tokenizer.sha256, ...shards])));
-  return {
-    path: files.absolute(path),
-    sha256: hash.digest("hex"),
-    training_tokens: splits.train.tokens,
-    validation_tokens: splits.validation.tokens,
-  };
 }
 
 /** @throws SparseLensError when the run in a directory was trained on another corpus */

@@ -1,4 +1,5 @@
 import type { Corpus } from "../corpus/corpus.js";
+import { type CorpusReference, referToCorpus } from "../corpus/reference.js";
 import type { KernelChoice } from "../engine/kernels.js";
 import { SparseLensError } from "../errors.js";
 import { writeModel } from "../formats/write-model.js";
@@ -24,12 +25,10 @@ import { measureWeights, type ProgressLine, StepLog } from "./metrics.js";
 import { type ConfigLayers, mergeLayers, resolveTrainingConfig } from "./presets.js";
 import {
   type ConfigChange,
-  type CorpusReference,
   compareConfigs,
   holdsRun,
   RunDirectory,
   readRunDescription,
-  referToCorpus,
   requireSameCorpus,
 } from "./run-directory.js";
 import { type StepMetrics, Trainer } from "./trainer.js";

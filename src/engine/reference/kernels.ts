@@ -6,6 +6,7 @@ import { barrierKernel } from "./barrier.js";
 import { denseKernels } from "./dense.js";
 import { Heap } from "./heap.js";
 import { layoutKernels } from "./layout.js";
+import { maskKernels } from "./mask.js";
 import { normKernels } from "./norm.js";
 import { optimizerKernels } from "./optimizer.js";
 import { pointwiseKernels } from "./pointwise.js";
@@ -27,6 +28,7 @@ export function createPlainKernels(memory: WebAssembly.Memory, floatBytes: 4 | 8
     ...denseKernels(heap),
     ...optimizerKernels(heap),
     ...topKKernels(heap),
+    ...maskKernels(heap),
     ...normKernels(heap),
     ...pointwiseKernels(heap),
     ...attentionKernels(heap),
