@@ -1,9 +1,10 @@
 // Samples programs from a model and asks CPython (pyodide) whether they parse, and the corpus whether it holds them.
 //
-//   node scripts/sample-quality.js MODEL CORPUS [--programs 200] [--temperature 0.8] [--top-p 1] [--seed 0] [--json]
+//   node scripts/sample-quality.js MODEL CORPUS [--programs 200] [--tokens N] [--temperature 0.8] [--top-p 1] [--seed 0]
+//     [--json]
 //
 // A program is the first line of a document of the validation split and what the model makes of it, up to the end of
-// text or of the context. Where the context ended it, the unfinished last line is dropped, and headers of blocks that
+// text, N tokens, or the end of the context. Where it was cut off, the unfinished last line is dropped, and headers of blocks that
 // lost their body with it. Programs of fewer than five statements are not counted.
 import { parseArgs } from "node:util";
 import { loadPyodide } from "pyodide";
@@ -13,6 +14,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     programs: { type: "string", default: "200" },
+    tokens: { type: "string", default: "1000000" },
     temperature: { type: "string", default: "0.8" },
     "top-p": { type: "string", default: "1" },
     seed: { type: "string", default: "0" },
@@ -22,7 +24,7 @@ const { positionals, values } = parseArgs({
 const [source, corpusDirectory] = positionals;
 if (!source || !corpusDirectory) {
   console.error(
-    "usage: node scripts/sample-quality.js MODEL CORPUS [--programs N] [--temperature T] [--seed S] [--json]",
+    "usage: node scripts/sample-quality.js MODEL CORPUS [--programs N] [--tokens N] [--temperature T] [--seed S] [--json]",
   );
   process.exit(2);
 }
@@ -60,7 +62,7 @@ for (let seed = Number(values.seed); programs.length < wanted; seed++) {
   const prompt = beginnings[tried++ % beginnings.length];
   const start = model.tokenizer.encode(prompt, { addSpecialTokens: false });
   const { text, finishReason } = await model.generate(start, {
-    maxNewTokens: model.config.block_size - start.length,
+    maxNewTokens: Math.min(Number(values.tokens), model.config.block_size - start.length),
     doSample: true,
     temperature,
     topP: Number(values["top-p"]),

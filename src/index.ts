@@ -1,3 +1,11 @@
+export {
+  type ActivatingDocument,
+  type ActivatingDocuments,
+  type ActivationView,
+  type ActivationViewOptions,
+  type Sequences,
+  viewActivations,
+} from "./circuits/activation-view.js";
 export { assembleCircuit, circuitEdges, measureNodes, nodeScores } from "./circuits/assemble.js";
 export {
   ABLATIONS,
@@ -9,6 +17,8 @@ export {
   requireModel,
 } from "./circuits/circuit.js";
 export { type CircuitAblationOptions, circuitAblation } from "./circuits/circuit-ablation.js";
+export { edgesAsCsv, nodesAsCsv } from "./circuits/circuit-csv.js";
+export { circuitAsDot } from "./circuits/circuit-dot.js";
 export { readCircuitFile, writeCircuitFile } from "./circuits/circuit-file.js";
 export { edgeConstants, edgeEdits } from "./circuits/edge-edits.js";
 export { MASK_TRAINING_DEFAULTS, type MaskTrainingSettings } from "./circuits/mask-optimizer.js";
@@ -27,12 +37,28 @@ export {
 } from "./circuits/prune.js";
 export { removeEdges, removeNodes } from "./circuits/removal.js";
 export { prepareSplits, type TaskSplits } from "./circuits/task-splits.js";
+export { type NodeTokens, nodeTokens, type TokenWeights } from "./circuits/token-weights.js";
+export { type Trace, type TracedLink, type TraceOptions, trace } from "./circuits/trace.js";
+export {
+  circuitFromVizData,
+  type VizDataOptions,
+  type VizOrigin,
+  vizDataFromCircuit,
+  vizDocuments,
+  vizTaskBatch,
+} from "./circuits/viz-circuit.js";
+export { type RowWeight, WeightGraph, type WeightLink } from "./circuits/weight-graph.js";
 export { writeCorpus } from "./corpus/build.js";
 export { type Corpus, openCorpus } from "./corpus/corpus.js";
 export type { CorpusManifest } from "./corpus/manifest.js";
 export { availableKernels, type KernelChoice } from "./engine/kernels.js";
 export { SparseLensError } from "./errors.js";
+export { type Checkpoint, openCheckpoint } from "./formats/checkpoint.js";
+export { readVizData, type VizData, writeVizData } from "./formats/viz-data.js";
 export type { GenerationOptions } from "./generation/options.js";
+export { type ByteSink, MemorySink } from "./io/byte-sink.js";
+export { type ByteSource, MemorySource } from "./io/byte-source.js";
+export { type ResolvedSource, resolveSource } from "./io/source.js";
 export { type LoadOptions, type LoadProgress, loadModel } from "./load-model.js";
 export type { NodeAblation } from "./model/ablation.js";
 export type { ModelConfig } from "./model/config.js";

@@ -1,7 +1,4 @@
 import { type Command, Option } from "commander";
-import { type Corpus, openCorpus } from "../corpus/corpus.js";
-import { SparseLensError } from "../errors.js";
-import type { Model } from "../model.js";
 import {
   type CorpusEvaluation,
   evaluateCorpus,
@@ -14,6 +11,7 @@ import { type Split, TEMPLATE_SETS, type TemplateSet } from "../tasks/task.js";
 import { addEngineOptions, type EngineOptions, MODEL_ARGUMENT, parseInteger } from "./arguments.js";
 import { formatCount, formatPercent, formatTable } from "./format.js";
 import { withModel } from "./open.js";
+import { openCorpusOf } from "./open-corpus.js";
 import { print, printJson } from "./output.js";
 import { ProgressLine } from "./progress-line.js";
 import { readTasks, splitOption } from "./task-arguments.js";
@@ -70,7 +68,7 @@ Examples:
       const templates = options.templates === "both" ? TEMPLATE_SETS : [options.templates];
       await withModel(source, options, signal, async (model) => {
         // What is wrong with the corpus is said before minutes of tasks.
-        const opened = options.corpus === undefined ? undefined : await openFor(model, options.corpus);
+        const opened = options.corpus === undefined ? undefined : await openCorpusOf(model, options.corpus);
         const validation = await opened?.tokens("validation");
         const endOfText =
           options.sequences === "documents" ? opened?.manifest.tokenizer.endOfText : undefined;
@@ -111,23 +109,6 @@ Examples:
         }
       });
     });
-}
-
-/** @throws SparseLensError when the corpus was not written with the tokenizer of the model */
-async function openFor({ tokenizer, source }: Model, directory: string): Promise<Corpus> {
-  const corpus = await openCorpus(directory);
-  const { tokenizer: its } = corpus;
-  const isSame =
-    its.vocabularySize === tokenizer?.vocabularySize &&
-    Array.from({ length: its.vocabularySize }, (_, id) => its.token(id) === tokenizer.token(id)).every(
-      Boolean,
-    );
-  if (!isSame) {
-    throw new SparseLensError(
-      `${directory} was written with another tokenizer than that of ${source}: token ids mean other text.`,
-    );
-  }
-  return corpus;
 }
 
 /** How many tasks reach the target. */

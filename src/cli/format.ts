@@ -31,6 +31,16 @@ export function formatRate(tokensPerSecond: number): string {
   return `${formatCount(Number(significant(tokensPerSecond, 3)))} tokens/s`;
 }
 
+/** To three digits. */
+export function formatNumber(value: number): string {
+  return significant(value, 3);
+}
+
+/** A number with its sign, to three digits. */
+export function formatWeight(weight: number): string {
+  return `${weight < 0 ? "-" : "+"}${significant(Math.abs(weight), 3)}`;
+}
+
 /** Without exponent or idle zeros. */
 function significant(value: number, digits: number): string {
   return String(Number(value.toPrecision(digits)));

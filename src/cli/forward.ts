@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { SparseLensError } from "../errors.js";
 import { type TensorToWrite, writeSafetensors } from "../formats/safetensors.js";
+import { replaceFileWith } from "../io/replace-file.js";
 import { parseAblations } from "../model/nodes.js";
 import type { ForwardOutput, Model } from "../model.js";
 import type { Tensor } from "../tensor.js";
@@ -71,7 +72,10 @@ In Python: safetensors.numpy.load_file("add.safetensors")["0.mlp.post_act"]`,
         });
         const forwardMilliseconds = performance.now() - began;
         const tensors = namedTensors(tokens, output);
-        await save(options.out, tensors, { model: model.source, ablate: (options.ablate ?? []).join(" ") });
+        const metadata = { model: model.source, ablate: (options.ablate ?? []).join(" ") };
+        await replaceFileWith(localFiles(), options.out, (sink) =>
+          writeSafetensors(sink, tensors, { producer: `sparselens ${version}`, ...metadata }),
+        );
         const next = mostProbable(output.logits, SHOWN_TOKENS);
         if (options.json) {
           printJson({
@@ -125,28 +129,6 @@ async function checkTarget(path: string): Promise<void> {
   }
   if ((await files.kind(path)) === "directory") {
     throw new SparseLensError(`Cannot write ${path}: it is a directory. Name a file.`);
-  }
-}
-
-/** Writes beside the file and renames: it appears complete or not at all. */
-async function save(
-  path: string,
-  tensors: readonly TensorToWrite[],
-  metadata: Record<string, string>,
-): Promise<void> {
-  const files = localFiles();
-  const partial = `${path}.partial-${process.pid}`;
-  try {
-    const sink = await files.create(partial);
-    try {
-      await writeSafetensors(sink, tensors, { producer: `sparselens ${version}`, ...metadata });
-    } finally {
-      await sink.close();
-    }
-    await files.rename(partial, path);
-  } catch (error) {
-    await files.remove(partial);
-    throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { addBench } from "./bench.js";
+import { addCircuit } from "./circuit.js";
 import { addConvert } from "./convert.js";
 import { addCorpus } from "./corpus.js";
 import { addEval } from "./eval.js";
@@ -7,12 +8,14 @@ import { exitCodeOf, Interrupted, report } from "./failures.js";
 import { addForward } from "./forward.js";
 import { addGenerate } from "./generate.js";
 import { addInfo } from "./info.js";
+import { addNode } from "./node.js";
 import { version } from "./package.js";
 import { addPrune } from "./prune.js";
 import { addStart } from "./start.js";
 import { addTasks } from "./tasks.js";
 import { addTokenize } from "./tokenize.js";
 import { addTokenizer } from "./tokenizer.js";
+import { addTrace } from "./trace.js";
 import { addTrain } from "./train.js";
 
 /** Runs a command line; the result is the exit code: 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C. */
@@ -77,6 +80,9 @@ Examples:
     addCorpus,
     addEval,
     addTasks,
+    addTrace,
+    addNode,
+    addCircuit,
     addTrain,
     addPrune,
     addBench,

@@ -18,3 +18,28 @@ export function documentSequences(tokens: Uint16Array, endOfText: number, longes
   }
   return sequences;
 }
+
+/** Sequences of documents, as above, of at most about so many tokens in all, spread evenly over the text. */
+export function spreadSequences(
+  tokens: Uint16Array,
+  endOfText: number,
+  longest: number,
+  maxTokens: number,
+): SequenceRange[] {
+  return spread(documentSequences(tokens, endOfText, longest), maxTokens);
+}
+
+/** Windows of the same length, whatever documents they cut, of at most so many tokens, spread evenly over the text. */
+export function spreadWindows(tokens: number, length: number, maxTokens: number): SequenceRange[] {
+  const count = Math.floor(tokens / length);
+  return spread(
+    Array.from({ length: count }, (_, i) => ({ start: i * length, length })),
+    maxTokens,
+  );
+}
+
+function spread(all: readonly SequenceRange[], maxTokens: number): SequenceRange[] {
+  const available = all.reduce((sum, { length }) => sum + length, 0);
+  const used = Math.min(all.length, Math.max(1, Math.floor(all.length * Math.min(1, maxTokens / available))));
+  return Array.from({ length: used }, (_, i) => all[Math.floor((i * all.length) / used)]);
+}

@@ -20,7 +20,7 @@ import {
 } from "./sparse-layout.js";
 import { type CountedTable, elementCount } from "./stored-tensor.js";
 import { isTinypython, toTokenizerJson, toVocabularyAndMerges } from "./tokenizer-files.js";
-import { type TorchTensorToWrite, writeTorch } from "./torch-checkpoint.js";
+import { type TorchTensorToWrite, writeTorch } from "./torch-writer.js";
 
 export interface WriteOptions {
   /** Replace the model in a directory that is not empty. Other files there are left alone. */

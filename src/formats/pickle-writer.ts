@@ -1,4 +1,4 @@
-/** Writes the few opcodes of pickle protocol 2 that a state dict needs. */
+/** Writes the opcodes of pickle protocol 2 that plain containers and tensors need. */
 export class PickleWriter {
   private readonly bytes: number[] = [0x80, 2];
   private readonly encoder = new TextEncoder();
@@ -16,14 +16,37 @@ export class PickleWriter {
     return this.put(0x58, ...littleEndian(bytes.length, 4), ...bytes);
   }
 
-  /** A count: 0 to 2^53. */
+  /** A safe integer. */
   integer(value: number): this {
-    if (value < 2 ** 31) return this.put(0x4a, ...littleEndian(value, 4));
+    if (value >= -(2 ** 31) && value < 2 ** 31) return this.put(0x4a, ...littleEndian(value, 4));
     return this.put(0x8a, 8, ...littleEndian(value, 8));
   }
 
-  false(): this {
-    return this.put(0x89);
+  float(value: number): this {
+    const view = new DataView(new ArrayBuffer(8));
+    view.setFloat64(0, value, false);
+    return this.put(0x47, ...new Uint8Array(view.buffer));
+  }
+
+  none(): this {
+    return this.put(0x4e);
+  }
+
+  boolean(value: boolean): this {
+    return this.put(value ? 0x88 : 0x89);
+  }
+
+  emptyList(): this {
+    return this.put(0x5d);
+  }
+
+  /** Appends what follows the mark to the list before it. */
+  appends(): this {
+    return this.put(0x65);
+  }
+
+  emptyDictionary(): this {
+    return this.put(0x7d);
   }
 
   tuple(counts: readonly number[]): this {
@@ -60,6 +83,7 @@ export class PickleWriter {
   }
 }
 
+/** Two's complement. */
 function littleEndian(value: number, length: number): number[] {
   const bytes: number[] = [];
   for (let rest = value; bytes.length < length; rest = Math.floor(rest / 256)) bytes.push(rest % 256);

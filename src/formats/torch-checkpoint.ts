@@ -1,16 +1,15 @@
 import { SparseLensError } from "../errors.js";
-import type { ByteSink } from "../io/byte-sink.js";
 import { type ByteSource, MemorySource } from "../io/byte-source.js";
 import { aligned, type Dtype, decode, sizeOf } from "./dtype.js";
 import { type PickleValue, unpickle } from "./pickle.js";
-import { PickleWriter } from "./pickle-writer.js";
 import { quote } from "./quote.js";
 import { elementCount } from "./stored-tensor.js";
-import { contentOffset, readEntry, readZip, type ZipArchive, ZipWriter } from "./zip.js";
+import { contentOffset, readEntry, readZip, type ZipArchive } from "./zip.js";
 
 /** What `torch.save` writes: a zip archive with a pickle (`data.pkl`) and one entry per storage (`data/0`, …). */
 
-const storageTypes: [string, Dtype][] = [
+/** Names in the module `torch`. */
+export const storageTypes: readonly [string, Dtype][] = [
   ["FloatStorage", "F32"],
   ["HalfStorage", "F16"],
   ["BFloat16Storage", "BF16"],
@@ -261,79 +260,4 @@ function build(bytes: Uint8Array, archive: ZipArchive, prefix: string): TorchVal
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-/** A tensor to be written. */
-export interface TorchTensorToWrite {
-  dtype: Dtype;
-  shape: readonly number[];
-  /** Its elements, row-major and little-endian; asked for once, when their turn comes. */
-  read(): Promise<Uint8Array>;
-  /** Name of an earlier tensor of the same type and shape with which it shares its elements (tied weights). */
-  sharedWith?: string;
-}
-
-/**
- * Writes what `torch.save(state_dict)` writes for these tensors, one at a time; `torch.load(weights_only=True)` reads
- * it.
- */
-export async function writeTorch(
-  sink: ByteSink,
-  tensors: ReadonlyMap<string, TorchTensorToWrite>,
-  archiveName = "archive",
-): Promise<void> {
-  const keys = new Map<string, string>();
-  for (const [name, { sharedWith }] of tensors) {
-    const shared = sharedWith === undefined ? undefined : keys.get(sharedWith);
-    keys.set(name, shared ?? String(new Set(keys.values()).size));
-  }
-  const encoder = new TextEncoder();
-  const zip = new ZipWriter(sink);
-  const addText = (name: string, text: string) => {
-    const bytes = encoder.encode(text);
-    return zip.add(`${archiveName}/${name}`, bytes.length, [bytes]);
-  };
-
-  const pickle = pickleStateDict(tensors, keys);
-  await zip.add(`${archiveName}/data.pkl`, pickle.length, [pickle]);
-  await addText("byteorder", "little");
-  const written = new Set<string>();
-  for (const [name, { dtype, shape, read }] of tensors) {
-    const key = keys.get(name)!;
-    if (written.has(key)) continue;
-    written.add(key);
-    const size = elementCount(shape) * sizeOf(dtype);
-    await zip.add(`${archiveName}/data/${key}`, size, lazily(read));
-  }
-  await addText("version", "3\n");
-  await zip.finish();
-}
-
-async function* lazily(read: () => Promise<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield await read();
-}
-
-function pickleStateDict(
-  tensors: ReadonlyMap<string, TorchTensorToWrite>,
-  keys: Map<string, string>,
-): Uint8Array {
-  const typeNames = new Map(storageTypes.map(([name, dtype]) => [dtype, name]));
-  const pickle = new PickleWriter();
-  pickle.global("collections", "OrderedDict").tuple([]).reduce();
-  pickle.mark();
-  for (const [name, { dtype, shape }] of tensors) {
-    const type = typeNames.get(dtype);
-    if (!type)
-      throw new SparseLensError(`${name} has the type ${dtype}, which a PyTorch checkpoint cannot hold.`);
-    const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
-    pickle.text(name);
-    pickle.global("torch._utils", "_rebuild_tensor_v2");
-    pickle.mark();
-    pickle.mark().text("storage").global("torch", type).text(keys.get(name)!).text("cpu");
-    pickle.integer(elementCount(shape)).tupleFromMark().persistentId();
-    pickle.integer(0).tuple(shape).tuple(strides).false();
-    pickle.global("collections", "OrderedDict").tuple([]).reduce();
-    pickle.tupleFromMark().reduce();
-  }
-  return pickle.setItems().finish();
 }

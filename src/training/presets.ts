@@ -2,12 +2,13 @@ import { SparseLensError } from "../errors.js";
 import { checkKeys, parseTrainingConfig, type TrainingConfig } from "./config.js";
 
 /**
- * What our own models have in common. A small model learns several times faster when it knows where its tokens stand;
- * small steps and gradients of the nonzeros alone make the most of a CPU's time (docs/training.md has the measurements).
+ * What our own models have in common: what a small model learns most from in an hour of two cores (docs/training.md has
+ * the measurements).
  */
 const OURS = {
-  ...{ positions: "sinusoidal", d_pos_emb: 32 },
-  ...{ batch_size: 2, projection: "periodic", anneal_end: 0.3 },
+  ...{ activation_type: "relu", positions: "sinusoidal", d_pos_emb: 32 },
+  afrac_loctypes: "attn_in,attn_out,mlp_in,mlp_neuron,mlp_out",
+  ...{ batch_size: 2, sequences: "documents", projection: "periodic", anneal_end: 0, learning_rate: 0.025 },
 };
 
 /** Named configurations, as what differs from the defaults of the keys, which follow the paper. */
@@ -32,17 +33,17 @@ export const PRESETS: Readonly<Record<string, Readonly<Record<string, unknown>>>
   /** The model that comes with this package. */
   default: {
     ...OURS,
-    tokens: 20_000_000,
-    ...{ eval_every: 4000, sample_every: 8000, checkpoint_every: 2000 },
+    ...{ d_model: 256, tokens: 32_000_000 },
+    ...{ eval_every: 4000, sample_every: 8000, checkpoint_every: 4000 },
   },
 
   /** Its dense twin. */
   "default-dense": {
     ...OURS,
     ...{ density: 1, afrac: null, minimum_nonzeros: 0, projection: "exact" },
-    ...{ learning_rate: 2e-3, epsilon: 1e-6 },
-    tokens: 20_000_000,
-    ...{ eval_every: 4000, sample_every: 8000, checkpoint_every: 2000 },
+    ...{ learning_rate: 2e-3, epsilon: 1e-8, gradient: "clip" },
+    ...{ d_model: 128, tokens: 32_000_000 },
+    ...{ eval_every: 4000, sample_every: 8000, checkpoint_every: 4000 },
   },
 
   /**

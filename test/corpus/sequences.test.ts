@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { documentSequences } from "../../src/corpus/sequences.js";
+import { documentSequences, spreadSequences, spreadWindows } from "../../src/corpus/sequences.js";
 
 const END = 9;
 
@@ -30,4 +30,23 @@ test("every token but the first of a document is a target, once", () => {
       }
     }),
   );
+});
+
+test("a part of the documents, spread evenly", () => {
+  const tokens = Uint16Array.from({ length: 100 * 5 }, (_, i) => (i % 5 === 4 ? END : 1));
+  const all = documentSequences(tokens, END, 3);
+  expect(all).toHaveLength(200);
+  expect(spreadSequences(tokens, END, 3, 400)).toEqual(all);
+  expect(spreadSequences(tokens, END, 3, 1e9)).toEqual(all);
+  expect(spreadSequences(tokens, END, 3, 100)).toEqual(all.filter((_, i) => i % 4 === 0));
+  expect(spreadSequences(tokens, END, 3, 1)).toEqual([all[0]]);
+  expect(spreadSequences(new Uint16Array(0), END, 3, 10)).toEqual([]);
+});
+
+test("windows of one length, spread evenly", () => {
+  expect(spreadWindows(11, 3, 100)).toEqual([0, 3, 6].map((start) => ({ start, length: 3 })));
+  expect(spreadWindows(600, 3, 150)).toEqual(
+    Array.from({ length: 50 }, (_, i) => ({ start: 12 * i, length: 3 })),
+  );
+  expect(spreadWindows(2, 3, 150)).toEqual([]);
 });

@@ -3,13 +3,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Dtype, sizeOf } from "../../src/formats/dtype.js";
 import { PickleWriter } from "../../src/formats/pickle-writer.js";
-import {
-  readTorch,
-  TorchTensor,
-  type TorchTensorToWrite,
-  type TorchValue,
-  writeTorch,
-} from "../../src/formats/torch-checkpoint.js";
+import { readTorch, TorchTensor, type TorchValue } from "../../src/formats/torch-checkpoint.js";
+import { type TorchTensorToWrite, writeTorch } from "../../src/formats/torch-writer.js";
 import { readZip, ZipWriter } from "../../src/formats/zip.js";
 import { MemorySink } from "../../src/io/byte-sink.js";
 import { MemorySource } from "../../src/io/byte-source.js";
@@ -35,7 +30,7 @@ async function archive(
   for (const [i, { storage, elements, offset, shape, strides, key = "0" }] of tensors.entries()) {
     pickle.text(`t${i}`).global("torch._utils", "_rebuild_tensor_v2").mark();
     pickle.mark().text("storage").global("torch", storage).text(key).text("cpu").integer(elements);
-    pickle.tupleFromMark().persistentId().integer(offset).tuple(shape).tuple(strides).false();
+    pickle.tupleFromMark().persistentId().integer(offset).tuple(shape).tuple(strides).boolean(false);
     pickle.global("collections", "OrderedDict").tuple([]).reduce().tupleFromMark().reduce();
   }
   const bytes = pickle.setItems().finish();
