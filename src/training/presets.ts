@@ -8,7 +8,7 @@ import { checkKeys, parseTrainingConfig, type TrainingConfig } from "./config.js
 const OURS = {
   ...{ activation_type: "relu", positions: "sinusoidal", d_pos_emb: 32 },
   afrac_loctypes: "attn_in,attn_out,mlp_in,mlp_neuron,mlp_out",
-  ...{ batch_size: 2, sequences: "documents", projection: "periodic", anneal_end: 0, learning_rate: 0.025 },
+  ...{ batch_size: 2, sequences: "documents", projection: "periodic", anneal_end: 0 },
 };
 
 /** Named configurations, as what differs from the defaults of the keys, which follow the paper. */
@@ -17,14 +17,14 @@ export const PRESETS: Readonly<Record<string, Readonly<Record<string, unknown>>>
   nano: {
     ...OURS,
     ...{ n_layer: 2, d_model: 64, block_size: 128, batch_size: 4, d_pos_emb: 16, tokens: 1_000_000 },
-    density: 1 / 16,
+    ...{ density: 1 / 16, learning_rate: 0.025 },
     ...{ eval_every: 500, eval_tokens: 16_384, eval_tasks: 20, sample_every: 1000, checkpoint_every: 500 },
   },
 
   /** What a ladder of small models has in common. */
   ladder: {
     ...OURS,
-    ...{ n_layer: 2, block_size: 128, batch_size: 4, tokens: 4_000_000 },
+    ...{ n_layer: 2, block_size: 128, batch_size: 4, tokens: 4_000_000, learning_rate: 0.02 },
     // Two would be all that the narrowest matrices have at the lowest density.
     minimum_nonzeros: 1,
     ...{ eval_every: 4000, sample_every: 0, checkpoint_every: 2000, keep_checkpoints: 1 },
@@ -33,7 +33,7 @@ export const PRESETS: Readonly<Record<string, Readonly<Record<string, unknown>>>
   /** The model that comes with this package. */
   default: {
     ...OURS,
-    ...{ d_model: 256, tokens: 32_000_000 },
+    ...{ d_model: 256, tokens: 32_000_000, learning_rate: 0.008 },
     ...{ eval_every: 4000, sample_every: 8000, checkpoint_every: 4000 },
   },
 

@@ -260,7 +260,7 @@ describe("what cannot be trained", () => {
     const other = { grid: ["d_model=16,8"], config: { set: [...set, "learning_rate=0.5", "eval_every=4"] } };
     const { failure } = await run(directory, other);
     expect(failure?.message).toBe(
-      `${directory}/d_model=8 began with another configuration: "learning_rate" is 0.025 there, not 0.5. Leave these out, or name another directory for the grid.`,
+      `${directory}/d_model=8 began with another configuration: "learning_rate" is 0.008 there, not 0.5. Leave these out, or name another directory for the grid.`,
     );
     expect((await run(directory, { corpus: otherCorpus })).failure).toBeNull();
     const elsewhere = await run(directory, { corpus: otherCorpus, grid: ["d_model=8"] });
