@@ -108,6 +108,8 @@ test("the model is one for every other command", async () => {
     corpus,
     "--corpus-tokens",
     "512",
+    "--sequences",
+    "documents",
     "--tasks",
     "for_while",
     ...kernels,

@@ -172,7 +172,7 @@ export const writeFiles = words(`
 /** What a variable that holds the name of a file has behind the stem. */
 export const pathSuffixes = words("file path name filename location");
 
-export const fileExtensions = words("txt csv json log");
+export const fileExtensions = words("txt csv json log dat md");
 
 /** Names of open files that do not tell whether they are read or written. */
 export const handles = words("f file handle fp stream opened");
