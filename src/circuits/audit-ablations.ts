@@ -32,7 +32,7 @@ export async function auditAblations(
   return {
     name: "ablations",
     held: isWithin && measured.length < ABLATIONS.length ? null : isWithin,
-    summary: `held-out task loss of the circuit by ${parts.join(", ")} ablation (each at most ${target}); it was found by ${circuit.ablation} ablation`,
+    summary: `held-out task loss of the circuit, found by ${circuit.ablation} ablation, by way to ablate: ${parts.join(", ")} (each at most ${target})`,
     measures,
   };
 }

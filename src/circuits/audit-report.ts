@@ -3,7 +3,7 @@ import type { AuditCriterion, Distribution } from "./audit-criterion.js";
 import type { AuditScore } from "./audit-subject.js";
 import { ABLATIONS } from "./circuit.js";
 
-/** `sufficiency: held: …`, of one criterion. */
+/** One line: `sufficiency: held: …`, of one criterion. */
 export function summaryLine({ name, held, summary }: AuditCriterion): string {
   return `${name}: ${verdictOf(held)}: ${summary}`;
 }
@@ -118,7 +118,8 @@ function scores({ loss, accuracy }: AuditScore): string[] {
 }
 
 function number(value: number): string {
-  return value.toFixed(4);
+  const text = value.toFixed(4);
+  return text === "-0.0000" ? "0.0000" : text;
 }
 
 function code(text: string): string {

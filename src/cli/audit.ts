@@ -115,7 +115,7 @@ async function readMeans(
 ): Promise<Means | null> {
   const { means: reference } = circuit;
   if (directory === undefined) {
-    if (reference === null && path === undefined && circuit.ablation === "zero") return null;
+    if (reference === null && path === undefined && circuit.ablation !== "mean") return null;
     return findMeans(model, reference ?? { source: "an unknown corpus", sha256: null, tokens: 0 }, path);
   }
   const corpus = await openCorpusOf(model, directory);
