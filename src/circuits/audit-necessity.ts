@@ -19,7 +19,7 @@ export interface NecessityMeasures {
 
 /**
  * The model cannot do without the circuit: with only its nodes ablated the held-out loss is at least NECESSITY_LOSS (paper,
- * Figure 32). What ablating as many random nodes does stands beside it.
+ * Figure 32). Not decided where the model's own loss is that large already. What ablating as many random nodes does stands beside it.
  * @param draws random sets
  */
 export async function auditNecessity(
@@ -39,7 +39,8 @@ export async function auditNecessity(
   const asHarmful = randomLosses.filter((loss) => loss >= complement.loss).length / draws;
   return {
     name: "necessity",
-    held: complement.loss >= NECESSITY_LOSS,
+    // A model that fails anyway cannot show what it needs.
+    held: model.loss >= NECESSITY_LOSS ? null : complement.loss >= NECESSITY_LOSS,
     summary: `held-out task loss without the circuit ${nats(complement.loss)} (at least ${NECESSITY_LOSS}); without random nodes in its place ${nats(distribution.median)} (median of ${draws}), at most ${nats(distribution.maximum)}; of the whole model ${nats(model.loss)}`,
     measures: { model, complement, random: distribution, randomLosses, asHarmful },
   };

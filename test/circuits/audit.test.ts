@@ -165,7 +165,12 @@ test("necessity: the loss without the circuit, and without as many random nodes 
   // Nothing ablated: the model's own loss.
   const nothing = await auditNecessity({ ...subject, nodes: [] }, 1);
   expect(nothing.measures.complement).toEqual(nothing.measures.model);
-  expect(nothing.held).toBe(nothing.measures.model.loss >= 0.5);
+  expect(nothing.measures.model.loss).toBeLessThan(0.5);
+  expect(nothing.held).toBe(false);
+  // A model that is wrong anyway decides nothing.
+  const { report } = subject;
+  const candidates = report.candidates.map((_, i) => report.candidates[i ^ 1]);
+  expect((await auditNecessity({ ...subject, report: { ...report, candidates } }, 1)).held).toBe(null);
 });
 
 test("partial ablation: of one other node, each draw is either of the two ends", async () => {
