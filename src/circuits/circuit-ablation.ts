@@ -33,13 +33,7 @@ export async function circuitAblation(
   const ablated = Array.from({ length: index.count }, (_, node) => node).filter(
     (node) => isNode.has(node) === complement,
   );
-  const constants = ablation === "resample" ? null : ablationConstants(index, ablation, means);
-  const channels = Object.fromEntries(
-    [...index.byLocation(ablated)].map(([{ name, offset }, list]) => [
-      name,
-      { channels: list, values: constants && list.map((channel) => constants[offset + channel]) },
-    ]),
-  );
+  const channels = ablatedChannels(index, ablated, ablation, means);
   const isPruned = circuit.edges_are === "pruned" && !complement;
   if (isPruned && ablation !== "zero" && !means) {
     throw new SparseLensError(
@@ -59,4 +53,23 @@ export async function circuitAblation(
     );
     return edgeEdits(left, index, matrices, edgeConstants(index, ablation, means));
   }
+}
+
+/**
+ * Some nodes as the channels of an ablation.
+ * @throws SparseLensError when means are missing
+ */
+export function ablatedChannels(
+  index: NodeIndex,
+  nodes: Iterable<number>,
+  ablation: Ablation,
+  means: Means | null,
+): NodeAblation["channels"] {
+  const constants = ablation === "resample" ? null : ablationConstants(index, ablation, means);
+  return Object.fromEntries(
+    [...index.byLocation(nodes)].map(([{ name, offset }, list]) => [
+      name,
+      { channels: list, values: constants && list.map((channel) => constants[offset + channel]) },
+    ]),
+  );
 }

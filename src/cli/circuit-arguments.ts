@@ -86,7 +86,7 @@ export async function readCircuitAblation(
 }
 
 /** Some sequences of a corpus, as long as the model allows. */
-async function windowsOf(directory: string, length: number): Promise<Uint16Array[]> {
+export async function windowsOf(directory: string, length: number): Promise<Uint16Array[]> {
   const tokens = await (await openCorpus(directory)).tokens("train");
   const count = Math.min(256, Math.floor(tokens.length / length));
   return Array.from({ length: count }, (_, i) => {

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { addAudit } from "./audit.js";
 import { addBench } from "./bench.js";
 import { addCircuit } from "./circuit.js";
 import { addConvert } from "./convert.js";
@@ -85,6 +86,7 @@ Examples:
     addCircuit,
     addTrain,
     addPrune,
+    addAudit,
     addBench,
     addStart,
   ])

@@ -1,6 +1,6 @@
 import { documentSequences, type SequenceRange } from "../corpus/sequences.js";
 import { SparseLensError } from "../errors.js";
-import type { Model } from "../model.js";
+import type { ForwardOptions, Model } from "../model.js";
 import { type BatchOptions, prepareTask, promptOf, type TaskBatch } from "./batch.js";
 import { scoreCandidates, type TaskScore } from "./score.js";
 import type { Split, Task, TemplateSet } from "./task.js";
@@ -68,7 +68,7 @@ export async function evaluateTasks(model: Model, options: EvaluateTasksOptions)
     const refused = [...batch.refused.values()].reduce((sum, times) => sum + times, 0);
     evaluations.push({
       ...{ task: task.name, templates, endsAlike: batch.endsAlike },
-      score: scoreCandidates(await candidateLogits(model, batch, signal)),
+      score: scoreCandidates(await candidateLogits(model, batch, { signal })),
       aligned: batch.aligned.reduce((sum, aligned) => sum + aligned, 0) / batch.count,
       refused: refused / (refused + batch.count),
     });
@@ -83,15 +83,18 @@ const CHUNK = 64;
 export async function candidateLogits(
   model: Model,
   batch: TaskBatch,
-  signal?: AbortSignal,
+  { ablation, signal }: Pick<ForwardOptions, "ablation" | "signal"> = {},
 ): Promise<Float32Array> {
   const logits = new Float32Array(batch.candidates.length);
+  // Each call draws anew what is resampled.
+  const chunkOf = (start: number) =>
+    ablation?.resampleFrom ? { ...ablation, seed: (ablation.seed ?? 0) + start } : ablation;
   const prompts = batch.lengths.length;
   for (let start = 0; start < prompts; start += CHUNK) {
     const sequences = Array.from({ length: Math.min(CHUNK, prompts - start) }, (_, i) =>
       promptOf(batch, start + i),
     );
-    const output = await model.forward(sequences, { logits: "last", signal });
+    const output = await model.forward(sequences, { logits: "last", ablation: chunkOf(start), signal });
     for (const [i, { data }] of output.logits.entries()) {
       for (const side of [0, 1]) {
         const at = 2 * (start + i) + side;
