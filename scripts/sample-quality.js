@@ -4,8 +4,8 @@
 //     [--json]
 //
 // A program is the first line of a document of the validation split and what the model makes of it, up to the end of
-// text, N tokens, or the end of the context. Where it was cut off, the unfinished last line is dropped, and headers of blocks that
-// lost their body with it. Programs of fewer than five statements are not counted.
+// text, N tokens, or the end of the context. Where it was cut off, the unfinished last line is dropped, and headers of
+// blocks that lost their body with it. Programs of fewer than five statements are not counted.
 import { parseArgs } from "node:util";
 import { loadPyodide } from "pyodide";
 import { loadModel, openCorpus } from "../dist/node/index.js";
