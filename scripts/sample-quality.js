@@ -3,9 +3,10 @@
 //   node scripts/sample-quality.js MODEL CORPUS [--programs 200] [--tokens N] [--temperature 0.8] [--top-p 1] [--seed 0]
 //     [--json]
 //
-// A program is the first line of a document of the validation split and what the model makes of it, up to the end of
-// text, N tokens, or the end of the context. Where it was cut off, the unfinished last line is dropped, and headers of
-// blocks that lost their body with it. Programs of fewer than five statements are not counted.
+// A program is the first line of a document of the validation split, up to the end of the token that ends it, and what
+// the model makes of it, up to the end of text, N tokens, or the end of the context. Where it was cut off, the unfinished
+// last line is dropped, and headers of blocks that lost their body with it. Programs of fewer than five statements are
+// not counted.
 import { parseArgs } from "node:util";
 import { loadPyodide } from "pyodide";
 import { loadModel, openCorpus } from "../dist/node/index.js";
@@ -47,20 +48,21 @@ inspect`);
 /** Statements that a program that does not parse would have had: its lines that hold something. */
 const countLines = (program) => program.split("\n").filter((line) => line.trim() !== "").length;
 
-const texts = async (split) => {
+const { tokenizer } = corpus;
+const documents = async (split) => {
   const tokens = await corpus.tokens(split);
-  return [...(await corpus.documents(split))].map(({ start, end }) =>
-    corpus.tokenizer.decode(tokens.subarray(start, end)),
-  );
+  return [...(await corpus.documents(split))].map(({ start, end }) => tokens.subarray(start, end));
 };
-const beginnings = (await texts("validation")).map((text) => text.slice(0, text.indexOf("\n") + 1));
+const endsLine = (token) => tokenizer.decode([token]).includes("\n");
+const beginnings = (await documents("validation")).map((tokens) =>
+  tokens.subarray(0, tokens.findIndex(endsLine) + 1),
+);
 
 const programs = [];
 let tried = 0;
 const began = Date.now();
 for (let seed = Number(values.seed); programs.length < wanted; seed++) {
-  const prompt = beginnings[tried++ % beginnings.length];
-  const start = model.tokenizer.encode(prompt, { addSpecialTokens: false });
+  const start = beginnings[tried++ % beginnings.length];
   const { text, finishReason } = await model.generate(start, {
     maxNewTokens: Math.min(Number(values.tokens), model.config.block_size - start.length),
     doSample: true,
@@ -68,7 +70,7 @@ for (let seed = Number(values.seed); programs.length < wanted; seed++) {
     topP: Number(values["top-p"]),
     seed,
   });
-  const whole = prompt + text;
+  const whole = tokenizer.decode(start) + text;
   const isFinished = finishReason === "end-of-text";
   const program = isFinished
     ? whole
@@ -81,7 +83,7 @@ for (let seed = Number(values.seed); programs.length < wanted; seed++) {
 await model.dispose();
 
 // A program that was cut off counts as repeated when a document begins with it.
-const training = (await texts("train")).map((text) => text.trimEnd()).sort();
+const training = (await documents("train")).map((tokens) => tokenizer.decode(tokens).trimEnd()).sort();
 const isRepeated = (program) => {
   const text = program.trimEnd();
   let [low, high] = [0, training.length];
