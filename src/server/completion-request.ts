@@ -15,12 +15,15 @@ export const completionRequest = z
   .strictObject({
     model: z.string().optional().meta({ description: "As `/v1/models` lists it. Default: the first." }),
     prompt: z
-      .union([
-        z.string(),
-        z.array(z.string()).min(1).max(MOST_CHOICES),
-        tokens,
-        z.array(tokens).min(1).max(MOST_CHOICES),
-      ])
+      .union(
+        [
+          z.string(),
+          z.array(z.string()).min(1).max(MOST_CHOICES),
+          tokens,
+          z.array(tokens).min(1).max(MOST_CHOICES),
+        ],
+        `must be a text, a list of token ids, or a list of up to ${MOST_CHOICES} texts or lists of token ids`,
+      )
       .meta({ description: "Text or tokens, or several of them." }),
     max_tokens: z
       .int()

@@ -100,15 +100,20 @@ async function* completeOne(
   }
   const cut = new StopStrings(request.stop, prompt);
   const stream = model.stream(tokens, { ...generationOptions(request, index), signal });
-  let step = await stream.next();
-  for (; !step.done; step = await stream.next()) {
-    const text = cut.push(step.value);
-    if (text !== "") yield piece(text);
+  try {
+    let step = await stream.next();
+    for (; !step.done; step = await stream.next()) {
+      const text = cut.push(step.value);
+      if (text !== "") yield piece(text);
+    }
+    const { tokens: token_ids, finishReason } = step.value;
+    const finish_reason = finishReason === "stop" || finishReason === "end-of-text" ? "stop" : "length";
+    yield { ...piece(cut.flush()), token_ids, finish_reason };
+    return token_ids.length;
+  } finally {
+    // Who left before the end is not computed for.
+    await stream.return(undefined as never);
   }
-  const { tokens: token_ids, finishReason } = step.value;
-  const finish_reason = finishReason === "stop" || finishReason === "end-of-text" ? "stop" : "length";
-  yield { ...piece(cut.flush()), token_ids, finish_reason };
-  return token_ids.length;
 }
 
 /** All at once: what the tokens' probabilities were is computed when they are all there. */

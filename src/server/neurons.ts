@@ -44,7 +44,7 @@ export const neuronParameters = z.object({
   layer: z.coerce.number().pipe(layer),
   neuron: z.coerce.number().pipe(neuron),
 });
-export const neuronQuery = z.object({
+export const neuronQuery = z.strictObject({
   model: z.string().optional().meta({ description: "Default: the first." }),
   trace_depth: z.coerce
     .number()
@@ -74,7 +74,7 @@ const channelNeurons = z.record(
   z.array(z.object({ neuron_id: neuron, weight: z.number() }).meta({ id: "ChannelNeuron" })),
 );
 export const channelParameters = z.object({ channel: z.coerce.number().pipe(z.int().min(0)) });
-export const channelQuery = z.object({
+export const channelQuery = z.strictObject({
   model: neuronQuery.shape.model,
   top_k: z.coerce
     .number()

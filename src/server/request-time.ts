@@ -1,16 +1,17 @@
 import { ApiError } from "./api-error.js";
 
-/** Aborted when the client leaves, when the server closes, or when the time for a request is over. */
-export class RequestSignal {
+/** A request's time: over when the client leaves, the server closes, or it has taken too long. */
+export class RequestTime {
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #sources: readonly AbortSignal[];
-  readonly #follow = (event: Event) => this.#controller.abort((event.target as AbortSignal).reason);
+  readonly #follow = () => this.#controller.abort(new Error("The client has left, or the server closes."));
+  readonly #afterwards: (() => void)[] = [];
 
   constructor(sources: readonly AbortSignal[], milliseconds: number) {
     this.#sources = sources;
     for (const source of sources) {
-      if (source.aborted) this.#controller.abort(source.reason);
+      if (source.aborted) this.#follow();
       source.addEventListener("abort", this.#follow);
     }
     this.#timer = setTimeout(() => {
@@ -23,9 +24,15 @@ export class RequestSignal {
     return this.#controller.signal;
   }
 
+  /** Something to do when it is over. */
+  afterwards(action: () => void): void {
+    this.#afterwards.push(action);
+  }
+
   /** Must be called when the request is over. */
-  release(): void {
+  end(): void {
     clearTimeout(this.#timer);
     for (const source of this.#sources) source.removeEventListener("abort", this.#follow);
+    for (const action of this.#afterwards.splice(0)) action();
   }
 }
