@@ -27,17 +27,19 @@ interface FoundAudit {
 }
 
 /**
- * Circuits below directories (files of circuits, and `viz_data.pt`), and their audits, by what is in the files: others
+ * Circuits at paths, and below those that are directories (files of circuits, and `viz_data.pt`), and their audits, by what is in the files: others
  * are passed over.
  * @throws SparseLensError for a circuit that is damaged
  */
-export async function findCircuits(directories: readonly string[]): Promise<FoundCircuit[]> {
+export async function findCircuits(paths: readonly string[]): Promise<FoundCircuit[]> {
   const files = requireLocalFiles("Looking for circuits");
   const circuits: Omit<FoundCircuit, "audit">[] = [];
   const audits: FoundAudit[] = [];
   const ids = new Set<string>();
-  for (const directory of directories) {
-    for (const path of await files.tree(directory)) {
+  for (const given of paths) {
+    const isFile = (await files.kind(given)) === "file";
+    const directory = isFile ? files.directoryName(given) : given;
+    for (const path of isFile ? [files.baseName(given)] : await files.tree(given)) {
       const file = files.join(directory, path);
       const name = path.replaceAll("\\", "/").replace(/\.[^./]+$/, "");
       const json = path.endsWith(".json") ? await readJson(files, file) : null;
