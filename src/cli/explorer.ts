@@ -11,8 +11,6 @@ import { type FoundCircuit, findCircuits } from "../server/found-circuits.js";
 import { type ModelSite, modelSite, nameOfModel } from "../server/model-site.js";
 import { uniqueName } from "../server/names.js";
 import { type PreparedModel, prepareModel } from "../server/prepared-model.js";
-import { serve } from "../server/serve.js";
-import { ServedModel } from "../server/served-model.js";
 import type { Site } from "../server/site.js";
 import { type EngineOptions, modelSource, repeatable } from "./arguments.js";
 import { formatCount, formatTable } from "./format.js";
@@ -138,7 +136,9 @@ export async function serveExplorer(
   loaded?: Model,
 ): Promise<void> {
   const { host, port, threads, kernels, allowOrigin, json } = options;
-  const served: ServedModel[] = [];
+  // Loaded on use: no other command needs an HTTP server.
+  const { serve, ServedModel } = await import("../server/serve.js");
+  const served = [];
   for (const { entry, location } of models)
     served.push(await ServedModel.open({ id: entry.id, location, threads, kernels, model: loaded }));
   const server = await serve({

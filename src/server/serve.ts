@@ -5,8 +5,10 @@ import { hostname } from "node:os";
 import { createAdaptorServer } from "@hono/node-server";
 import { SparseLensError } from "../errors.js";
 import { createApp } from "./app.js";
-import type { ServedModel } from "./served-model.js";
+import { ServedModel } from "./served-model.js";
 import type { Site } from "./site.js";
+
+export { ServedModel };
 
 export interface ServeOptions {
   readonly site: Site;
