@@ -48,6 +48,8 @@ export function createApp(options: AppOptions): Hono {
     const refusal = asRefusal(error);
     if (refusal.status === 500) onFault(error);
     if (refusal.status === 429) c.header("Retry-After", "1");
+    // The rest of the request is not read.
+    if (refusal.status === 413) c.header("Connection", "close");
     return c.json(bodyOf(refusal), refusal.status);
   });
   app.notFound((c) =>
@@ -157,8 +159,8 @@ function parse<S extends z.ZodType>(schema: S, value: unknown): z.infer<S> {
   const { success, data, error } = schema.safeParse(value);
   if (success) return data;
   const [{ path, message }] = error.issues;
-  const param = path.join(".");
-  throw new ApiError(400, param === "" ? message : `${param}: ${message}`, param || null);
+  const where = path.length > 0 ? `${path.join(".")}: ` : "";
+  throw new ApiError(400, where + message, path.length > 0 ? String(path[0]) : null);
 }
 
 function notJson(error: unknown): never {

@@ -9,6 +9,7 @@ export interface CompletionAnswer {
   readonly id: string;
   readonly model: Model;
   readonly request: PreparedCompletion;
+  /** Its reason is an ApiError. */
   readonly signal: AbortSignal;
 }
 
@@ -53,11 +54,8 @@ export function streamCompletion(
   // A reader that takes nothing must not keep others waiting longer than anyone may.
   const giveUp = () => {
     if (ended) return;
-    const { reason } = signal;
-    if (reason instanceof ApiError) {
-      controller.enqueue(event(bodyOf(reason)));
-      controller.close();
-    } else controller.error(reason);
+    controller.enqueue(event(bodyOf(signal.reason)));
+    controller.close();
     end();
   };
   return new ReadableStream<Uint8Array>({

@@ -5,7 +5,8 @@ export class RequestTime {
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #sources: readonly AbortSignal[];
-  readonly #follow = () => this.#controller.abort(new Error("The client has left, or the server closes."));
+  readonly #follow = () =>
+    this.#controller.abort(new ApiError(503, "The client has left, or the server closes."));
   readonly #afterwards: (() => void)[] = [];
 
   constructor(sources: readonly AbortSignal[], milliseconds: number) {

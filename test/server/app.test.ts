@@ -95,7 +95,14 @@ describe("the site", () => {
       const none = await get("/models/x/model.safetensors", { Range: range });
       expect([none.status, none.headers.get("content-range")]).toEqual([416, "bytes */10"]);
     }
-    const ignored = ["bytes=4-2", "bytes=-", "lines=1-2", "bytes=0-1,4-5", "bytes=a-b", `bytes=${"9".repeat(40)}-`];
+    const ignored = [
+      "bytes=4-2",
+      "bytes=-",
+      "lines=1-2",
+      "bytes=0-1,4-5",
+      "bytes=a-b",
+      `bytes=${"9".repeat(40)}-`,
+    ];
     for (const range of ignored) {
       const whole = await get("/models/x/model.safetensors", { Range: range });
       expect([whole.status, await whole.text()]).toEqual([200, "0123456789"]);
@@ -143,12 +150,28 @@ describe("the site", () => {
 });
 
 describe("who may ask", () => {
-  const hosts = ["localhost", "localhost:80", "127.0.0.1", "[::1]:4711", "192.168.1.7:4711", "a.localhost", "lens:1"];
+  const hosts = [
+    "localhost",
+    "localhost:80",
+    "127.0.0.1",
+    "[::1]:4711",
+    "192.168.1.7:4711",
+    "a.localhost",
+    "lens:1",
+  ];
   test.each(hosts)("by the host %s", async (host) => {
     expect((await get("/v1/models", { Host: host })).status).toBe(200);
   });
 
-  const strangers = ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "a b", "u@localhost", "x/y"];
+  const strangers = [
+    "evil.example",
+    "localhost.evil.example",
+    "127.0.0.1.evil.example",
+    "",
+    "a b",
+    "u@localhost",
+    "x/y",
+  ];
   test.each(strangers)("not by the host %j", async (host) => {
     for (const path of ["/", "/v1/models", "/catalogue.json"]) {
       const response = await get(path, { Host: host });
@@ -183,7 +206,11 @@ describe("who may ask", () => {
   });
 
   test("who follows a link may look", async () => {
-    const link = { "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document" };
+    const link = {
+      "Sec-Fetch-Site": "cross-site",
+      "Sec-Fetch-Mode": "navigate",
+      "Sec-Fetch-Dest": "document",
+    };
     expect((await get("/", link)).status).toBe(200);
     expect((await get("/v1/completions", link, "POST")).status).toBe(403);
   });

@@ -34,7 +34,11 @@ describe.each(["05_yolo2_like_d64", "16_catpos_afrac_everything"])("%s", (name) 
 
   test("a channel's neurons are those of the largest weights of each layer", async () => {
     const { d_mlp, n_layer } = graph.config;
-    const { readers_by_layer, writers_by_layer } = await channelNeighbours(graph, { channel: 3 }, { top_k: 4 });
+    const { readers_by_layer, writers_by_layer } = await channelNeighbours(
+      graph,
+      { channel: 3 },
+      { top_k: 4 },
+    );
     for (const [found, weightAt] of [
       [readers_by_layer, readWeight],
       [writers_by_layer, writeWeight],
@@ -112,7 +116,11 @@ describe.each(["05_yolo2_like_d64", "16_catpos_afrac_everything"])("%s", (name) 
       status: 400,
       param: "layer",
     });
-    await expect(traceNeuron(graph, { layer: 0, neuron: d_mlp }, small, never)).rejects.toThrow(`0 to ${d_mlp - 1}`);
-    await expect(channelNeighbours(graph, { channel: d_model }, { top_k: 1 })).rejects.toThrow(`${d_model - 1}`);
+    await expect(traceNeuron(graph, { layer: 0, neuron: d_mlp }, small, never)).rejects.toThrow(
+      `0 to ${d_mlp - 1}`,
+    );
+    await expect(channelNeighbours(graph, { channel: d_model }, { top_k: 1 })).rejects.toThrow(
+      `${d_model - 1}`,
+    );
   });
 });

@@ -25,7 +25,8 @@ describe("a stop string", () => {
 });
 
 test("however a text is cut into pieces, it ends before the stop string that is complete first", () => {
-  const letters = (options: fc.StringConstraints) => fc.string({ unit: fc.constantFrom("a", "b", "c"), ...options });
+  const letters = (options: fc.StringConstraints) =>
+    fc.string({ unit: fc.constantFrom("a", "b", "c"), ...options });
   fc.assert(
     fc.property(
       fc.array(letters({ minLength: 1, maxLength: 4 }), { maxLength: 3 }),
@@ -36,10 +37,13 @@ test("however a text is cut into pieces, it ends before the stop string that is 
         let [start, end] = [all.length, Number.POSITIVE_INFINITY];
         for (let at = 0; at < all.length; at++) {
           for (const text of stop.filter((one) => all.startsWith(one, at))) {
-            if (at + text.length > prompt.length && at + text.length < end) [start, end] = [at, at + text.length];
+            if (at + text.length > prompt.length && at + text.length < end)
+              [start, end] = [at, at + text.length];
           }
         }
-        expect(pieces(stop, prompt, given).join("")).toBe(all.slice(prompt.length, Math.max(prompt.length, start)));
+        expect(pieces(stop, prompt, given).join("")).toBe(
+          all.slice(prompt.length, Math.max(prompt.length, start)),
+        );
       },
     ),
   );

@@ -17,7 +17,10 @@ test("works one at a time, in order, and refuses what is too much", async () => 
   await turns();
   expect(log).toEqual(["a"]);
   await expect(work("d")).rejects.toMatchObject({ status: 429 });
-  for (const expected of [["a", "b"], ["a", "b", "c"]]) {
+  for (const expected of [
+    ["a", "b"],
+    ["a", "b", "c"],
+  ]) {
     finish.shift()!();
     await turns();
     expect(log).toEqual(expected);
