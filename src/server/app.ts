@@ -171,5 +171,8 @@ function notJson(error: unknown): never {
 function asRefusal(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof SparseLensError) return new ApiError(400, error.message);
+  // The client left while it was sending.
+  if ((error as NodeJS.ErrnoException)?.code === "ECONNRESET")
+    return new ApiError(400, "The request ended early.");
   return new ApiError(500, "This server failed; it has printed why.");
 }

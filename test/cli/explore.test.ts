@@ -390,7 +390,7 @@ test("models of other layouts, without a tokenizer, and circuits found elsewhere
   }
   const after = readdirSync(tmpdir()).filter((name) => /^sparselens-\w{6}$/.test(name)).length;
   expect(after).toBe(before);
-});
+}, 60_000);
 
 describe("what is wrong is said before anything is served", () => {
   test("a port that is taken", async () => {
@@ -418,5 +418,5 @@ describe("what is wrong is said before anything is served", () => {
       expect(code).toBe(2);
       expect(stderr).toContain(option);
     }
-  });
+  }, 120_000);
 });
