@@ -125,7 +125,7 @@ test("replaces what an export wrote, and nothing else", async () => {
 test("circuits of another model are refused", async () => {
   const out = `${scratch}/other`;
   const circuits = ["--circuits", `${viz}/32`, "--pages", pages];
-  const message = await failure(1, "export", out, `${root}test/fixtures/01_ln_gelu_tied`, ...circuits);
+  const message = await failure(1, "export", out, `${root}test/fixtures/15_odd_dims`, ...circuits);
   expect(message).toContain("viz_data.pt does not fit the model");
   expect(await failure(1, "export", out, "default", `${viz}/model`, ...circuits)).toContain(
     "none of these models",
