@@ -6,6 +6,7 @@ import { requireModel } from "../circuits/circuit.js";
 import type { Means } from "../circuits/means.js";
 import { findMeans, meansOfCorpus } from "../circuits/means-file.js";
 import { modelHash } from "../circuits/model-identity.js";
+import { readCircuit } from "../circuits/read-circuit.js";
 import { SPLIT_DEFAULTS } from "../circuits/task-splits.js";
 import { referToCorpus } from "../corpus/reference.js";
 import { SparseLensError } from "../errors.js";
@@ -17,7 +18,6 @@ import { localFiles, withModel } from "./open.js";
 import { openCorpusOf } from "./open-corpus.js";
 import { print, printJson } from "./output.js";
 import { ProgressLine } from "./progress-line.js";
-import { readCircuit } from "./read-circuit.js";
 import { readTask } from "./task-arguments.js";
 
 interface Options extends EngineOptions {

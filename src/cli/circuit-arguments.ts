@@ -19,6 +19,8 @@ export interface CircuitFlags {
   readonly resampleFrom?: string;
 }
 
+export const CIRCUIT_ARGUMENT = ["<file>", "a circuit: .json, or a viz_data .pt"] as const;
+
 const FROZEN = ["norms", "supports"];
 
 /** @param canFreeze whether there is a run without ablation to take norms, supports and other values from */

@@ -5,6 +5,7 @@ import { circuitAsDot } from "../circuits/circuit-dot.js";
 import { writeCircuitFile } from "../circuits/circuit-file.js";
 import { meansOfCorpus } from "../circuits/means-file.js";
 import { modelHash } from "../circuits/model-identity.js";
+import { readCircuit } from "../circuits/read-circuit.js";
 import { vizDataFromCircuit } from "../circuits/viz-circuit.js";
 import { spreadWindows } from "../corpus/sequences.js";
 import { SparseLensError } from "../errors.js";
@@ -13,12 +14,12 @@ import { replaceFile, replaceFileWith } from "../io/replace-file.js";
 import type { Model } from "../model.js";
 import { prepareTask, type TaskBatch } from "../tasks/batch.js";
 import { addEngineOptions, type EngineOptions, parseInteger } from "./arguments.js";
+import { CIRCUIT_ARGUMENT } from "./circuit-arguments.js";
 import { formatBytes, formatCount, formatTable } from "./format.js";
 import { localFiles, withModel } from "./open.js";
 import { openCorpusOf } from "./open-corpus.js";
 import { print, printJson } from "./output.js";
 import { ProgressLine } from "./progress-line.js";
-import { CIRCUIT_ARGUMENT, readCircuit } from "./read-circuit.js";
 import { readTask } from "./task-arguments.js";
 
 type Options = EngineOptions & {

@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import type { Circuit, SplitLosses } from "../circuits/circuit.js";
+import { readCircuit } from "../circuits/read-circuit.js";
 import { parseInteger } from "./arguments.js";
+import { CIRCUIT_ARGUMENT } from "./circuit-arguments.js";
 import { formatCount, formatTable, formatWeight } from "./format.js";
 import { print, printJson } from "./output.js";
-import { CIRCUIT_ARGUMENT, readCircuit } from "./read-circuit.js";
 
 interface Options {
   readonly top: number;

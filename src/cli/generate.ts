@@ -132,7 +132,7 @@ async function show(model: Model, stream: AsyncGenerator<string, GenerateOutput,
   }
 }
 
-function summary(model: Model, output: GenerateOutput, loadMilliseconds: number): object {
+export function summary(model: Model, output: GenerateOutput, loadMilliseconds: number): object {
   const { promptTokens, tokens, text, finishReason, timing } = output;
   return {
     model: model.source,

@@ -5,6 +5,8 @@ import { addCircuit } from "./circuit.js";
 import { addConvert } from "./convert.js";
 import { addCorpus } from "./corpus.js";
 import { addEval } from "./eval.js";
+import { addExplore } from "./explore.js";
+import { addExport } from "./export.js";
 import { exitCodeOf, Interrupted, report } from "./failures.js";
 import { addForward } from "./forward.js";
 import { addGenerate } from "./generate.js";
@@ -37,7 +39,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   process.on("uncaughtException", (error) => process.exit(report(error)));
 
   try {
-    await createProgram(interruption.signal).parseAsync(argv, { from: "user" });
+    // Who says nothing wants to see something.
+    const command = argv.length === 0 ? ["start"] : argv;
+    await createProgram(interruption.signal).parseAsync(command, { from: "user" });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return exitCodeOf(error);
@@ -87,6 +91,8 @@ Examples:
     addTrain,
     addPrune,
     addAudit,
+    addExplore,
+    addExport,
     addBench,
     addStart,
   ])

@@ -3,7 +3,10 @@ import { SparseLensError } from "../errors.js";
 import type { Model } from "../model.js";
 
 /** @throws SparseLensError when the corpus was not written with the tokenizer of the model */
-export async function openCorpusOf({ tokenizer, source }: Model, directory: string): Promise<Corpus> {
+export async function openCorpusOf(
+  { tokenizer, source }: Pick<Model, "tokenizer" | "source">,
+  directory: string,
+): Promise<Corpus> {
   const corpus = await openCorpus(directory);
   const { tokenizer: its } = corpus;
   const isSame =

@@ -6,5 +6,8 @@ const root = new URL("../../", import.meta.url);
 
 export const version: string = JSON.parse(readFileSync(new URL("package.json", root), "utf8")).version;
 
+/** The explorer's pages, as they were built. */
+export const explorerPages = fileURLToPath(new URL("dist/web", root));
+
 /** The model that comes with the package. */
 export const embeddedModel = fileURLToPath(new URL("models/default", root));

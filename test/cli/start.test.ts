@@ -1,5 +1,9 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { json, output } from "./run.js";
+import { writePages } from "../support/explorer-pages.js";
+import { json, output, root, scratchDirectory } from "./run.js";
 
 const prompt = `def square_sum(xs):
     return sum(x * x for x in xs)
@@ -29,3 +33,43 @@ test("start completes the example and says what the model is", async () => {
   expect(summary).toContain("seed 82: picked because its text parses");
   expect(summary).toMatch(/\d tokens\/s, \w+ kernels, threads: \d/);
 });
+
+test("without arguments it is start; --json prints one object", async () => {
+  const [first, second] = [await output(), await json("start")];
+  expect(first.startsWith(prompt + second.text)).toBe(true);
+  expect(second.prompt).toBe(prompt);
+  expect(second.parameters).toBeGreaterThan(second.nonzeros);
+}, 60_000);
+
+const hasScript = await promisify(execFile)("script", ["--version"]).then(
+  () => true,
+  () => false,
+);
+if (!hasScript) console.warn("The test of start on a terminal is skipped: there is no script (util-linux).");
+
+test.skipIf(!hasScript)(
+  "on a terminal it then serves the explorer, until Ctrl-C",
+  async () => {
+    const pages = writePages(`${scratchDirectory()}/pages`);
+    const command = `"${process.execPath}" "${root}dist/node/cli.js" start --pages "${pages}"`;
+    const terminal = spawn("script", ["-qec", command, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
+    try {
+      let shown = "";
+      terminal.stdout.setEncoding("utf8");
+      for await (const text of terminal.stdout.iterator({ destroyOnReturn: false })) {
+        shown += text;
+        if (shown.includes("Ctrl-C")) break;
+      }
+      expect(shown).toContain("seed 82");
+      const [url] = /http:\/\/127\.0\.0\.1:\d+\//.exec(shown)!;
+      const catalogue = await (await fetch(`${url}catalogue.json`)).json();
+      expect(catalogue.models[0].id).toBe("default");
+      const ended = once(terminal, "exit");
+      terminal.stdin.write("\x03");
+      expect((await ended)[0]).toBe(0);
+    } finally {
+      terminal.kill("SIGKILL");
+    }
+  },
+  60_000,
+);

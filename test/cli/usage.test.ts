@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { failure, fixture, output, root, run } from "./run.js";
+import { failure, fixture, output, root } from "./run.js";
 
 const commands = [
   "generate",
@@ -11,6 +11,8 @@ const commands = [
   "eval",
   "tasks",
   "trace",
+  "explore",
+  "export",
   "bench",
   "start",
 ];
@@ -31,12 +33,6 @@ test.each(commands)("%s --help has an example", async (command) => {
 test("--version", async () => {
   const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
   expect(await output("--version")).toBe(`${version}\n`);
-});
-
-test("without a command it shows how it is used", async () => {
-  const { code, stdout, stderr } = await run();
-  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-  expect(stderr).toContain("Usage: sparselens");
 });
 
 describe("wrong usage is exit code 2", () => {
