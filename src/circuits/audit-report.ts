@@ -2,6 +2,7 @@ import type { Audit } from "./audit.js";
 import type { AuditCriterion, Distribution } from "./audit-criterion.js";
 import type { AuditScore } from "./audit-subject.js";
 import { ABLATIONS } from "./circuit.js";
+import { markdownCode as code, markdownTable as table } from "./markdown.js";
 
 /** One line: `sufficiency: held: …`, of one criterion. */
 export function summaryLine({ name, held, summary }: AuditCriterion): string {
@@ -107,12 +108,6 @@ function distributionTable(distribution: Distribution): string {
   );
 }
 
-function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  const ruler = titles.map((_, column) => (column === 0 ? "---" : "---:"));
-  return [titles, ruler, ...rows].map(line).join("\n");
-}
-
 function scores({ loss, accuracy }: AuditScore): string[] {
   return [number(loss), `${(100 * accuracy).toFixed(1)} %`];
 }
@@ -120,8 +115,4 @@ function scores({ loss, accuracy }: AuditScore): string[] {
 function number(value: number): string {
   const text = value.toFixed(4);
   return text === "-0.0000" ? "0.0000" : text;
-}
-
-function code(text: string): string {
-  return `\`${text}\``;
 }
