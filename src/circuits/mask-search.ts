@@ -11,7 +11,13 @@ export type PrunePlan =
   /** All of these settings. */
   | { readonly kind: "grid"; readonly settings: readonly MaskTrainingSettings[] }
   /** So many, from the settings at the centre on. */
-  | { readonly kind: "search"; readonly trials: number; readonly centre: MaskTrainingSettings };
+  | {
+      readonly kind: "search";
+      readonly trials: number;
+      readonly centre: MaskTrainingSettings;
+      /** Every training has as many steps as the centre. Default: they are searched, too. */
+      readonly hasFixedSteps?: boolean;
+    };
 
 export interface MaskSearchOptions {
   readonly plan: PrunePlan;
@@ -47,14 +53,7 @@ export async function searchMasks(
     const wanted =
       plan.kind === "grid"
         ? plan.settings
-        : proposals(
-            trials,
-            Math.min(ROUND, total - trials.length),
-            total,
-            plan.centre,
-            masked[0].index.count,
-            options.targets,
-          );
+        : proposals(trials, plan, options.targets, masked[0].index.count);
     const queue = wanted.map((settings, i) => ({ settings, number: trials.length + i + 1 }));
     const done = new Map<number, MaskTrial>();
     const work = async (worker: MaskedModel) => {
@@ -76,11 +75,9 @@ export async function searchMasks(
 
 function proposals(
   trials: readonly MaskTrial[],
-  batch: number,
-  total: number,
-  centre: MaskTrainingSettings,
-  nodes: number,
+  { trials: total, centre, hasFixedSteps = false }: Extract<PrunePlan, { kind: "search" }>,
   targets: readonly number[],
+  nodes: number,
 ): MaskTrainingSettings[] {
   const done = trials.map(({ settings, outcomes }): Trial => {
     // What else a trial was once bisected to is no part of this search.
@@ -92,9 +89,12 @@ function proposals(
     return { point: shifted(pointOf(settings), pointOf(centre), -1), objective, cost: settings.steps };
   });
   return proposeTrials(done, {
-    ...{ dimensions: MASK_DIMENSIONS.length, batch, seed: centre.seed },
-    initialTrials: Math.min(INITIAL, Math.ceil(total / 2)),
-  }).map((point) => settingsAt(shifted(point, pointOf(centre), 1), centre));
+    ...{ dimensions: MASK_DIMENSIONS.length, batch: Math.min(ROUND, total - trials.length) },
+    ...{ initialTrials: Math.min(INITIAL, Math.ceil(total / 2)), seed: centre.seed },
+  }).map((point) => {
+    const settings = settingsAt(shifted(point, pointOf(centre), 1), centre);
+    return hasFixedSteps ? { ...settings, steps: centre.steps } : settings;
+  });
 }
 
 /** The search begins at the settings that were asked for, wherever the paper's centre is. */

@@ -94,8 +94,8 @@ export function promptOf(batch: TaskBatch, index: number): Int32Array {
   return batch.tokens.subarray(index * batch.width, index * batch.width + batch.lengths[index]);
 }
 
-interface EncodedPair {
-  readonly prompts: readonly [number[], number[]];
+export interface EncodedPair {
+  readonly prompts: readonly [readonly number[], readonly number[]];
   /** Of the first and of the second answer. */
   readonly candidates: readonly [number, number];
 }
@@ -143,7 +143,8 @@ function startsWith(tokens: readonly number[], prefix: readonly number[]): boole
   return prefix.length <= tokens.length && prefix.every((token, i) => tokens[i] === token);
 }
 
-function pack(pairs: readonly EncodedPair[]) {
+/** Pairs of tokens as a batch holds them. */
+export function pack(pairs: readonly EncodedPair[]) {
   const prompts = pairs.flatMap((pair) => pair.prompts);
   const width = Math.max(...prompts.map((prompt) => prompt.length));
   const tokens = new Int32Array(prompts.length * width);
