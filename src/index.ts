@@ -9,14 +9,17 @@ export {
 export { assembleCircuit, circuitEdges, measureNodes, nodeScores } from "./circuits/assemble.js";
 export { type Audit, type AuditOptions, auditCircuit } from "./circuits/audit.js";
 export { auditAblations } from "./circuits/audit-ablations.js";
+export { auditBinarization } from "./circuits/audit-binarization.js";
 export type { AuditCriterion, Distribution } from "./circuits/audit-criterion.js";
 export { auditFreezing } from "./circuits/audit-freezing.js";
 export { auditInterchange } from "./circuits/audit-interchange.js";
 export { auditNecessity } from "./circuits/audit-necessity.js";
 export { auditPartialAblation } from "./circuits/audit-partial-ablation.js";
+export { type AuditPlot, plotAudit } from "./circuits/audit-plots.js";
 export { formatAudit, summaryLine } from "./circuits/audit-report.js";
 export { type AuditSubject, prepareAudit } from "./circuits/audit-subject.js";
 export { auditSufficiency } from "./circuits/audit-sufficiency.js";
+export type { FurtherModel } from "./circuits/audit-training-seeds.js";
 export {
   ABLATIONS,
   type Ablation,

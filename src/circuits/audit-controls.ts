@@ -10,6 +10,7 @@ import {
 import type { AuditSubject } from "./audit-subject.js";
 import { MaskedModel } from "./masked-model.js";
 import { computeMeans } from "./means.js";
+import { modelHash } from "./model-identity.js";
 import { nonsenseTask } from "./nonsense-task.js";
 
 /** By how many times the circuit must be smaller than what the same search finds where there is nothing to find. */
@@ -64,7 +65,7 @@ export async function auditControls(
     nonsense: nonsense && {
       ...brief(
         await searchAgain(masked, nonsense.splits, target, budget, {
-          ...{ ...options, label: labelOf("meaningless task"), signal },
+          ...{ ...options, label: labelOf(`meaningless task ${nonsense.candidates.join(" or ")}`), signal },
         }),
       ),
       candidates: [text(nonsense.candidates[0]), text(nonsense.candidates[1])],
@@ -80,9 +81,7 @@ export async function auditControls(
   const measured = controls.filter((control) => control !== null);
   const isHeld = measured.every(isPassed);
   const sizes = (one: Omit<SearchOutcome, "nodes"> | null) =>
-    one
-      ? `${sizeText(one.plain)} nodes (calibrated ${sizeText(one.calibrated)})`
-      : "not measured";
+    one ? `${sizeText(one.plain)} nodes (calibrated ${sizeText(one.calibrated)})` : "not measured";
   return {
     name: "controls",
     held: !isSearchGood(measures) || (isHeld && measured.length < controls.length) ? null : isHeld,
@@ -117,7 +116,7 @@ async function searchRandomModel(
         ? null
         : await computeMeans(model, meansFrom!, { source: "random weights", sha256: null }, { signal });
     const masked = new MaskedModel(model, index, searchConstants(index, circuit.ablation, means)!);
-    const label = labelOf("random weights");
+    const label = labelOf(`random weights ${(await modelHash(model)).slice(0, 12)}`);
     return brief(await searchAgain(masked, splits, target, budget, { ...options, label, signal }));
   } finally {
     await model.dispose();

@@ -2,11 +2,18 @@ import { SparseLensError } from "../errors.js";
 import { NodeIndex } from "../model/node-index.js";
 import type { Model } from "../model.js";
 import type { AuditCriterion } from "./audit-criterion.js";
-import { type AuditSearchOptions, finishSearch, type SearchBudget, searchAgain, searchConstants } from "./audit-search.js";
+import {
+  type AuditSearchOptions,
+  finishSearch,
+  type SearchBudget,
+  searchAgain,
+  searchConstants,
+} from "./audit-search.js";
 import { STABLE_OVERLAP, STABLE_SIZES } from "./audit-stability.js";
 import type { AuditSubject } from "./audit-subject.js";
 import { MaskedModel } from "./masked-model.js";
 import type { Means } from "./means.js";
+import { modelHash } from "./model-identity.js";
 import { countOverlap, countsByLocation, meanOverPairs } from "./node-overlap.js";
 import { prepareSplits } from "./task-splits.js";
 
@@ -45,8 +52,11 @@ export async function auditTrainingSeeds(
   { index, nodes, circuit, target, splits }: AuditSubject,
   models: readonly FurtherModel[],
   budget: SearchBudget,
-  { labelOf, ...options }: Omit<AuditSearchOptions, "label"> & {
-    readonly labelOf: (model: string) => string;
+  {
+    labelOf,
+    ...options
+  }: Omit<AuditSearchOptions, "label"> & {
+    readonly labelOf: (search: string) => string;
   },
 ): Promise<AuditCriterion<"training seeds", TrainingSeedMeasures>> {
   const circuits = [
@@ -55,10 +65,12 @@ export async function auditTrainingSeeds(
   for (const { name, model, means } of models) {
     requireShape(index, model, name, circuit.final_resid);
     const constants = searchConstants(index, circuit.ablation, means);
-    if (!constants) throw new SparseLensError(`The means of ${name} are missing: its nodes cannot be ablated.`);
+    if (!constants)
+      throw new SparseLensError(`The means of ${name} are missing: its nodes cannot be ablated.`);
     const masked = new MaskedModel(model, index, constants);
     const own = prepareSplits(model, splits.task, splits.options);
-    const outcome = await searchAgain(masked, own, target, budget, { ...options, label: labelOf(name) });
+    const label = labelOf(`model ${(await modelHash(model)).slice(0, 12)}`);
+    const outcome = await searchAgain(masked, own, target, budget, { ...options, label });
     const kept = await finishSearch(masked, own, target, budget, outcome, options);
     const counts = countsByLocation(index, kept);
     circuits.push({ model: name, nodes: kept.length, reached: outcome.plain.reached, counts });
@@ -89,7 +101,8 @@ export async function auditTrainingSeeds(
 }
 
 function requireShape(index: NodeIndex, model: Model, name: string, finalResid: boolean): void {
-  const shape = ({ locations }: NodeIndex) => JSON.stringify(locations.map(({ name, width }) => [name, width]));
+  const shape = ({ locations }: NodeIndex) =>
+    JSON.stringify(locations.map(({ name, width }) => [name, width]));
   if (shape(new NodeIndex(model.description, { finalResid })) === shape(index)) return;
   throw new SparseLensError(
     `${name} has another shape than the circuit's model: training seeds are compared between models of one shape.`,

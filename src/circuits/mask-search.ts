@@ -51,9 +51,7 @@ export async function searchMasks(
   const trials: MaskTrial[] = [];
   while (trials.length < total) {
     const wanted =
-      plan.kind === "grid"
-        ? plan.settings
-        : proposals(trials, plan, options.targets, masked[0].index.count);
+      plan.kind === "grid" ? plan.settings : proposals(trials, plan, options.targets, masked[0].index.count);
     const queue = wanted.map((settings, i) => ({ settings, number: trials.length + i + 1 }));
     const done = new Map<number, MaskTrial>();
     const work = async (worker: MaskedModel) => {

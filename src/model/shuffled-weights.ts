@@ -17,7 +17,10 @@ export function shuffledWeights(
     // A tied unembedding is the embedding.
     if (tied_unembed && name === "lm_head.weight") continue;
     // A generator for each tensor, in whichever order they are read.
-    shuffled.set(name, shuffledTensor(tensor, () => new Random(seed + 1_000_003 * i)));
+    shuffled.set(
+      name,
+      shuffledTensor(tensor, () => new Random(seed + 1_000_003 * i)),
+    );
   }
   return shuffled;
 }

@@ -89,6 +89,22 @@ export function prepareTask(
   return { task: task.name, split, templates, pairs, refused, ...pack(encoded) };
 }
 
+/** Some pairs of a batch, by their numbers, in the order given. */
+export function takePairs(batch: TaskBatch, pairs: readonly number[]): TaskBatch {
+  const taken = pairs.map((pair): EncodedPair => {
+    const { candidates } = batch;
+    return {
+      prompts: [promptTokens(batch, 2 * pair), promptTokens(batch, 2 * pair + 1)],
+      candidates: [candidates[4 * pair], candidates[4 * pair + 1]],
+    };
+  });
+  return { ...batch, pairs: pairs.flatMap((pair) => batch.pairs[pair] ?? []), ...pack(taken) };
+}
+
+function promptTokens(batch: TaskBatch, index: number): number[] {
+  return Array.from(promptOf(batch, index));
+}
+
 /** The tokens of one prompt of a batch. */
 export function promptOf(batch: TaskBatch, index: number): Int32Array {
   return batch.tokens.subarray(index * batch.width, index * batch.width + batch.lengths[index]);
