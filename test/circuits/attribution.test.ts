@@ -18,9 +18,9 @@ test("attribution orders nodes by gradient × (activation − mean), token by to
 }, async () => {
   const model = await loadModel(source, { threads: 1, precision: "float64", kernels: "plain" });
   try {
-    const splits = prepareSplits(model, findTask("else_elif"), { trainPairs: 2, selectPairs: 1 });
+    const splits = prepareSplits(model, findTask("else_elif"), { trainPairs: 1, selectPairs: 1 });
     const { train } = splits;
-    const prompts = Array.from({ length: 4 }, (_, i) =>
+    const prompts = Array.from({ length: 2 }, (_, i) =>
       Array.from(train.tokens.subarray(i * train.width, i * train.width + train.lengths[i])),
     );
     const means = await computeMeans(model, prompts, { source: "prompts", sha256: null });
@@ -28,33 +28,33 @@ test("attribution orders nodes by gradient × (activation − mean), token by to
     const constants = ablationConstants(index, "mean", means);
     const masked = new MaskedModel(model, index, constants);
 
-    /** Task loss of a prompt, and the node's activations. */
-    const run = async (prompt: number, point: string, moved?: { channel: number; at: number; by: number }) => {
-      const { logits, activations } = await model.forward(prompts[prompt], {
-        ...{ logits: "last", record: point },
-        interventions: {
-          [point]: ({ data, shape }) => {
-            if (moved) data[moved.at * shape[1] + moved.channel] += moved.by;
-            return undefined;
-          },
-        },
-      });
-      const [right, wrong] = [0, 1].map((side) => logits.data[train.candidates[2 * prompt + side]]);
-      return { loss: Math.log1p(Math.exp(wrong - right)), data: activations.get(point)!.data };
-    };
-    /** By how much the loss grows, to first order, when a node goes to its mean. */
+    /** By how much the loss grows, to first order, when a node goes to its mean: a finite difference at each token. */
     const plain = async (node: number) => {
       const { name, width, offset } = index.locationOf(node);
       const channel = node - offset;
+      const step = 1e-3;
       let score = 0;
-      for (let prompt = 0; prompt < 4; prompt++) {
-        const { data } = await run(prompt, name);
-        for (let at = 0; at < prompts[prompt].length; at++) {
-          const step = 1e-3;
-          const up = await run(prompt, name, { channel, at, by: step });
-          const down = await run(prompt, name, { channel, at, by: -step });
-          const gradient = (up.loss - down.loss) / (2 * step);
-          score += (gradient * (data[at * width + channel] - constants[node])) / 4;
+      for (const [i, prompt] of prompts.entries()) {
+        // Sequence 2t is moved up at token t, sequence 2t + 1 down.
+        const copies = Array.from({ length: 2 * prompt.length }, () => prompt);
+        const { logits } = await model.forward(copies, {
+          logits: "last",
+          interventions: {
+            [name]: ({ data }, { sequence }) => {
+              data[(sequence >> 1) * width + channel] += sequence % 2 === 0 ? step : -step;
+              return undefined;
+            },
+          },
+        });
+        const losses = logits.map(({ data }) => {
+          const [right, wrong] = [0, 1].map((side) => data[train.candidates[2 * i + side]]);
+          return Math.log1p(Math.exp(wrong - right));
+        });
+        const { activations } = await model.forward(prompt, { logits: "none", record: name });
+        const { data } = activations.get(name)!;
+        for (let at = 0; at < prompt.length; at++) {
+          const gradient = (losses[2 * at] - losses[2 * at + 1]) / (2 * step);
+          score += (gradient * (data[at * width + channel] - constants[node])) / prompts.length;
         }
       }
       return score;
@@ -64,7 +64,7 @@ test("attribution orders nodes by gradient × (activation − mean), token by to
     const { offset, width } = index.location("1.mlp.resid_delta");
     const nodes = Array.from({ length: width }, (_, channel) => offset + channel)
       .sort((a, b) => Math.abs(gradient[b]) - Math.abs(gradient[a]))
-      .slice(0, 6);
+      .slice(0, 4);
     const scores = new Map<number, number>();
     for (const node of nodes) scores.set(node, await plain(node));
     const largest = Math.max(...[...scores.values()].map(Math.abs));

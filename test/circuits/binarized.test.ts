@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { expect, test } from "vitest";
 import type { BinarizedNodes } from "../../src/circuits/binarized-memory.js";
@@ -10,7 +11,12 @@ import { fixtures, readGolden } from "../support/fixtures.js";
 import { placeFixture } from "../support/placed-model.js";
 import { finish } from "../support/training.js";
 
-test.each(fixtures.slice(0, 6).map((path) => [basename(path), path]))(
+// Where AbsTopK keeps everything: what it keeps jumps, and finite differences with it.
+const smooth = fixtures.filter(
+  (path) => (JSON.parse(readFileSync(`${path}/beeg_config.json`, "utf8")).afrac ?? null) === null,
+);
+
+test.each(smooth.slice(0, 3).map((path) => [basename(path), path]))(
   "gradients by the steps of binarised nodes are finite differences (%s)",
   async (_, path) => {
     const golden = readGolden(path);
@@ -22,10 +28,10 @@ test.each(fixtures.slice(0, 6).map((path) => [basename(path), path]))(
     }));
     const programs = new MaskPrograms(thread, weights, end);
     const random = new Random(1);
-    // Two nodes at each location of the last layer, both the first and the last channel among them.
+    // A node at each location of the last layer, the first or the last channel.
     const nodes = index.locations
       .filter(({ name }) => name.startsWith(`${config.n_layer - 1}.`))
-      .flatMap(({ offset, width }) => [offset, offset + width - 1]);
+      .flatMap(({ offset, width }, i) => [offset + (i % 2) * (width - 1)]);
     const draw = (scale: number) => Float32Array.from(nodes, () => scale * random.normal());
     const start: BinarizedNodes = {
       ...{ nodes, left: draw(0.5), right: draw(0.5), threshold: draw(0.1), mix: 0.6 },

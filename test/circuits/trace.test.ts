@@ -241,6 +241,6 @@ describe("a trace", () => {
     ["2.mlp.post_act:3", "2.mlp.post_act is not a location of nodes"],
     ["1.mlp.post_act:112", "has the channels 0 to 111"],
   ])("%s is refused", async (node, message) => {
-    await expect(trace(graph, node)).rejects.toThrow(message);
+    await expect(trace(opened.graph, node)).rejects.toThrow(message);
   });
 });

@@ -23,7 +23,8 @@ const write = (name: string, changes?: object) => {
   writeFileSync(path, JSON.stringify(circuit(changes)));
   return path;
 };
-const small = ["--threads", "1", "--draws", "3", "--interchange-pairs", "2"];
+const direct = ["--threads", "1", "--draws", "3", "--interchange-pairs", "2"];
+const small = [...direct, "--searches", "0"];
 
 test("a line for each criterion, the same numbers in both files, and no corpus", {
   timeout: 60_000,
@@ -42,9 +43,14 @@ test("a line for each criterion, the same numbers in both files, and no corpus",
   );
   expect(summaries.map((line) => line.split(":")[0])).toEqual([
     ...["sufficiency", "ablations", "freezing", "necessity", "partial ablation", "interchange"],
+    ...["binarisation", "controls", "stability", "training seeds"],
   ]);
+  expect(summaries[7]).toBe("controls: not decided: nothing was searched");
   expect(summaries[1]).toMatch(/mean not measured, zero \d\.\d{4} nat, resample not measured/);
   const markdown = readFileSync(`${out}/audit.md`, "utf8");
+  const plots = [...markdown.matchAll(/!\[[^\]]+\]\(([^)]+)\)/g)].map(([, file]) => file);
+  expect(plots).toEqual(["sufficiency.svg", "necessity.svg", "partial-ablation.svg", "interchange.svg"]);
+  for (const file of plots) expect(readFileSync(`${out}/${file}`, "utf8")).toMatch(/^<svg [^]*<\/svg>\n$/);
   const { circuit, calibrated } = audit.criteria[0].measures.report;
   expect(markdown).toContain(`${circuit.loss.toFixed(4)} | ${(100 * circuit.accuracy).toFixed(1)} %`);
   expect(calibrated.loss).not.toBe(circuit.loss);
@@ -54,6 +60,30 @@ test("a line for each criterion, the same numbers in both files, and no corpus",
     expect(markdown).toContain(line.slice(line.indexOf(": ", line.indexOf(": ") + 2) + 2));
   // On other threads, and again: the same.
   expect(await json(...args, "--threads", "2")).toEqual(audit);
+});
+
+test("controls and stability: searched once, and not again when the audit is", {
+  timeout: 120_000,
+}, async () => {
+  const out = `${scratch}/searched`;
+  const settings = { k_coef: 1e-3, steps: 3, batch_pairs: 2, learning_rate: 0.05, seed: 4 };
+  const found = { method: "masks", settings, steps: ["bisection"], candidates: 1 };
+  const path = write("searched", { found, target_loss: 0.6, task: { name: "else_elif", templates: "standard" } });
+  const pairs = ["--train-pairs", "12", "--select-pairs", "6", "--report-pairs", "6"];
+  const args = ["audit", path, ...direct, ...pairs, "--searches", "1", "--models", "default", "--out", out];
+  const audit = await json(...args);
+  const [controls, stability, training] = audit.criteria.slice(7);
+  expect(controls.measures).toMatchObject({ trials: 1 });
+  expect(controls.measures.random.plain.nodes).not.toBe(controls.measures.task.plain.nodes);
+  expect(stability.measures.circuits.map(({ seed }: { seed: number | null }) => seed)).toEqual([null, 5]);
+  expect(stability.measures.circuits[1].nodes).toBe(controls.measures.task.plain.nodes);
+  // The same model once more: the search is that of the first further seed.
+  expect(training.measures.circuits[1].nodes).toBe(stability.measures.circuits[1].nodes);
+  const trials = readFileSync(`${out}/searches/trials.jsonl`, "utf8");
+  expect(trials.trimEnd().split("\n").length).toBe(controls.measures.nonsense ? 4 : 3);
+  expect(readFileSync(`${out}/audit.md`, "utf8")).toContain("![Nodes that the same search needs](controls.svg)");
+  expect(await json(...args)).toEqual(audit);
+  expect(readFileSync(`${out}/searches/trials.jsonl`, "utf8")).toBe(trials);
 });
 
 test("what an audit needs is named", async () => {
