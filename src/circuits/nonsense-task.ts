@@ -16,6 +16,9 @@ export interface NonsenseTask {
   readonly splits: TaskSplits;
 }
 
+/** What is asked of the model. */
+type Preferring = Pick<Model, "config" | "source" | "forward">;
+
 /** Arbitrary tokens among which the two are. */
 const DRAWN = 64;
 /** Share of the prompts, on either side, below which a feature says too little. */
@@ -29,7 +32,7 @@ const SAMPLE = 64;
  * @returns null where the prompts differ too little for any such words
  */
 export async function nonsenseTask(
-  model: Model,
+  model: Preferring,
   splits: TaskSplits,
   { seed = 0, signal }: { readonly seed?: number; readonly signal?: AbortSignal } = {},
 ): Promise<NonsenseTask | null> {
@@ -82,7 +85,7 @@ function chooseWords(batch: TaskBatch): number[] | null {
 }
 
 async function chooseCandidates(
-  model: Model,
+  model: Preferring,
   batch: TaskBatch,
   random: Random,
   signal?: AbortSignal,

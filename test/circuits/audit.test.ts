@@ -5,6 +5,7 @@ import {
   ablationConstants,
   assembleCircuit,
   auditAblations,
+  auditBinarization,
   auditFreezing,
   auditInterchange,
   auditNecessity,
@@ -21,6 +22,7 @@ import {
   prepareAudit,
   prepareSplits,
 } from "../../dist/node/index.js";
+import { ablationOf } from "../../src/circuits/audit-subject.js";
 import { distributionOf } from "../../src/circuits/audit-criterion.js";
 import { firstExchanged } from "../../src/circuits/audit-interchange.js";
 import { drawMatchedNodes } from "../../src/circuits/audit-necessity.js";
@@ -245,6 +247,45 @@ test("interchange: all nodes carry everything, none nothing, one what forward ma
   expect(swapped.held).toBe(true);
   const none = await auditInterchange({ ...subject, nodes: [] }, 5);
   expect(none).toMatchObject({ held: false, measures: { circuit: 0, nodes: [] } });
+});
+
+test("binarisation: what is measured is what forward makes of two values at each node", async () => {
+  const { index } = masked;
+  const some = nodes.filter((node) => /^1\.(mlp\.post_act|attn\.v)/.test(index.nameOf(node))).slice(0, 4);
+  const few = { ...subject, nodes: some, target: 100 };
+  const { measures, held } = await auditBinarization(few, masked, { steps: 3, trialPairs: 2 });
+  expect(held).toBe(true);
+  expect((await auditBinarization({ ...few, target: 0 }, masked, { steps: 0, trialPairs: 2 })).held).toBe(false);
+  const isNode = new Set(some);
+  const others = Array.from({ length: index.count }, (_, node) => node).filter((node) => !isNode.has(node));
+  const ablation = ablationOf(subject, others);
+  const values = new Set<number>();
+  const interventions = Object.fromEntries(
+    [...index.byLocation(some)].map(([{ name, width, offset }, channels]) => [
+      name,
+      ({ data }: { data: Float32Array }) => {
+        for (const channel of channels) {
+          const { left, right, threshold } = measures.nodes[some.indexOf(offset + channel)];
+          for (let at = channel; at < data.length; at += width) {
+            data[at] = data[at] > threshold ? right : left;
+            values.add(data[at]);
+          }
+        }
+        return undefined;
+      },
+    ]),
+  );
+  const { report } = subject;
+  let loss = 0;
+  for (let i = 0; i < 2 * report.count; i++) {
+    const prompt = report.tokens.subarray(i * report.width, i * report.width + report.lengths[i]);
+    const { logits } = await model.forward(prompt, { ablation, interventions, logits: "last" });
+    const [right, wrong] = [0, 1].map((side) => logits.data[report.candidates[2 * i + side]]);
+    loss += Math.log1p(Math.exp(wrong - right)) / (2 * report.count);
+  }
+  expect(values.size).toBeGreaterThan(some.length / 2);
+  expect(measures.trained.loss).toBeCloseTo(loss, 4);
+  expect(measures.circuit.loss).toBeCloseTo((await masksLoss(some)).loss, 4);
 });
 
 test("prompts of different lengths correspond where they end alike", () => {

@@ -1,12 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { findTask, loadModel, type Model, prepareSplits, type TaskSplits } from "../../dist/node/index.js";
 import { nonsenseTask } from "../../src/circuits/nonsense-task.js";
-import { type TaskSplits, prepareSplits } from "../../src/circuits/task-splits.js";
-import { loadModel } from "../../src/load-model.js";
-import type { Model } from "../../src/model.js";
 import { promptOf, type TaskBatch } from "../../src/tasks/batch.js";
 import { taskFromJsonLines } from "../../src/tasks/json-lines.js";
-import { findTask } from "../../src/tasks/registry.js";
 
 const source = fileURLToPath(new URL("../../models/default", import.meta.url));
 let model: Model;
