@@ -81,22 +81,22 @@ export async function auditControls(
   const measured = controls.filter((control) => control !== null);
   const isHeld = measured.every(isPassed);
   const sizes = (one: Omit<SearchOutcome, "nodes"> | null) =>
-    one ? `${sizeText(one.plain)} nodes (calibrated ${sizeText(one.calibrated)})` : "not measured";
+    one ? `${sizeText(one.plain)} (calibrated: ${sizeText(one.calibrated)})` : "nothing, not measured,";
   return {
     name: "controls",
-    held: !isSearchGood(measures) || (isHeld && measured.length < controls.length) ? null : isHeld,
-    summary: `the same search finds ${sizes(measures.task)} for the task, ${sizes(measures.nonsense)} for a meaningless one, ${sizes(measures.random)} with random weights (at least ${CONTROL_FACTOR} times as many, or none)`,
+    held: !isTelling(measures) || (isHeld && measured.length < controls.length) ? null : isHeld,
+    summary: `the same search finds ${sizes(measures.task)} for the task, ${sizes(measures.nonsense)} for a meaningless one, ${sizes(measures.random)} with random weights (at least ${CONTROL_FACTOR} times as many, or no circuit)`,
     measures,
   };
 }
 
-/** Where the search misses the target for the task itself, sizes say nothing. */
-function isSearchGood({ task }: ControlMeasures): boolean {
-  return task.plain.reached && task.calibrated.reached;
+/** Where the search misses the target for the task itself, or needs no node, sizes say nothing. */
+function isTelling({ task: { plain, calibrated } }: ControlMeasures): boolean {
+  return plain.reached && calibrated.reached && plain.nodes > 0 && calibrated.nodes > 0;
 }
 
 function sizeText({ nodes, reached }: SearchOutcome["plain"]): string {
-  return reached ? String(nodes) : "no";
+  return reached ? `${nodes} nodes` : "no circuit";
 }
 
 function brief({ plain, calibrated }: SearchOutcome): Omit<SearchOutcome, "nodes"> {

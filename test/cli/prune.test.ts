@@ -14,6 +14,9 @@ const small = [
   "3",
   "--report-pairs",
   "3",
+  // Fast enough for most masks to end below 0.
+  "--learning-rate",
+  "0.1",
 ];
 
 test("a circuit for a task of one's own, and the model run as it", { timeout: 120_000 }, async () => {
