@@ -22,10 +22,10 @@ import {
   prepareAudit,
   prepareSplits,
 } from "../../dist/node/index.js";
-import { ablationOf } from "../../src/circuits/audit-subject.js";
 import { distributionOf } from "../../src/circuits/audit-criterion.js";
 import { firstExchanged } from "../../src/circuits/audit-interchange.js";
 import { drawMatchedNodes } from "../../src/circuits/audit-necessity.js";
+import { ablationOf } from "../../src/circuits/audit-subject.js";
 import { Random } from "../../src/random.js";
 
 const source = fileURLToPath(new URL("../../models/default", import.meta.url));
@@ -255,7 +255,9 @@ test("binarisation: what is measured is what forward makes of two values at each
   const few = { ...subject, nodes: some, target: 100 };
   const { measures, held } = await auditBinarization(few, masked, { steps: 3, trialPairs: 2 });
   expect(held).toBe(true);
-  expect((await auditBinarization({ ...few, target: 0 }, masked, { steps: 0, trialPairs: 2 })).held).toBe(false);
+  expect((await auditBinarization({ ...few, target: 0 }, masked, { steps: 0, trialPairs: 2 })).held).toBe(
+    false,
+  );
   const isNode = new Set(some);
   const others = Array.from({ length: index.count }, (_, node) => node).filter((node) => !isNode.has(node));
   const ablation = ablationOf(subject, others);

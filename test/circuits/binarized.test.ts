@@ -51,7 +51,10 @@ test.each(smooth.slice(0, 3).map((path) => [basename(path), path]))(
     let largest = 0;
     for (const name of ["left", "right", "threshold"] as const) {
       for (const i of nodes.keys()) {
-        const moved = (by: number) => ({ ...start, [name]: start[name].map((x, j) => (i === j ? x + by : x)) });
+        const moved = (by: number) => ({
+          ...start,
+          [name]: start[name].map((x, j) => (i === j ? x + by : x)),
+        });
         const expected = (lossOf(moved(step)) - lossOf(moved(-step))) / (2 * step);
         const actual = binarizedGradient![name][i];
         largest = Math.max(largest, Math.abs(expected));

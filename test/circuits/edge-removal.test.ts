@@ -23,7 +23,11 @@ test("the loss of a circuit with pruned edges is that of the model run as it", {
 }, async () => {
   const model = await loadModel(source, { threads: 1, kernels: "simd" });
   try {
-    const splits = prepareSplits(model, findTask("else_elif"), { trainPairs: 2, selectPairs: 3, reportPairs: 3 });
+    const splits = prepareSplits(model, findTask("else_elif"), {
+      trainPairs: 2,
+      selectPairs: 3,
+      reportPairs: 3,
+    });
     const sequences = Array.from({ length: 6 }, (_, i) =>
       Array.from(splits.train.tokens.subarray(0, 20 + i)),
     );

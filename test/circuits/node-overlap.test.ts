@@ -31,10 +31,7 @@ test("overlaps of sets and of counts, by hand", () => {
 test("the overlap by chance is that of random sets, on average", () => {
   const { offset } = index.location("0.mlp.post_act");
   const random = new Random(5);
-  const draw = () =>
-    random
-      .shuffle(Array.from({ length: 16 }, (_, channel) => offset + channel))
-      .slice(0, 8);
+  const draw = () => random.shuffle(Array.from({ length: 16 }, (_, channel) => offset + channel)).slice(0, 8);
   const [a, b] = [draw(), draw()];
   let sum = 0;
   for (let i = 0; i < 2000; i++) sum += jaccard(draw(), draw()) / 2000;

@@ -52,7 +52,14 @@ test("points are where their values are, whatever the values", () => {
   const [vertical, horizontal] = document.querySelectorAll("line[stroke-dasharray]");
   expect(Number(vertical.getAttribute("x1"))).toBeCloseTo(x[1], 0);
   expect(Number(horizontal.getAttribute("y1"))).toBeCloseTo(y[1], 0);
-  for (const points of [[], [[0, 0]], [[0.2, 0.2], [0.2, 0.2]]] as [number, number][][]) {
+  for (const points of [
+    [],
+    [[0, 0]],
+    [
+      [0.2, 0.2],
+      [0.2, 0.2],
+    ],
+  ] as [number, number][][]) {
     expect(draw(points).toString()).not.toMatch(/NaN|Infinity/);
   }
 });

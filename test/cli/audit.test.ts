@@ -68,7 +68,11 @@ test("controls and stability: searched once, and not again when the audit is", {
   const out = `${scratch}/searched`;
   const settings = { k_coef: 1e-3, steps: 3, batch_pairs: 2, learning_rate: 0.1, seed: 4 };
   const found = { method: "masks", settings, steps: ["bisection"], candidates: 1 };
-  const path = write("searched", { found, target_loss: 0.6, task: { name: "else_elif", templates: "standard" } });
+  const path = write("searched", {
+    found,
+    target_loss: 0.6,
+    task: { name: "else_elif", templates: "standard" },
+  });
   const pairs = ["--train-pairs", "12", "--select-pairs", "6", "--report-pairs", "6"];
   const args = ["audit", path, ...direct, ...pairs, "--searches", "1", "--models", "default", "--out", out];
   const audit = await json(...args);
@@ -84,7 +88,9 @@ test("controls and stability: searched once, and not again when the audit is", {
   expect(training.measures.circuits[1].nodes).toBe(stability.measures.circuits[1].nodes);
   const trials = readFileSync(`${out}/searches/trials.jsonl`, "utf8");
   expect(trials.trimEnd().split("\n").length).toBe(controls.measures.nonsense ? 4 : 3);
-  expect(readFileSync(`${out}/audit.md`, "utf8")).toContain("![Nodes that the same search needs](controls.svg)");
+  expect(readFileSync(`${out}/audit.md`, "utf8")).toContain(
+    "![Nodes that the same search needs](controls.svg)",
+  );
   expect(await json(...args)).toEqual(audit);
   expect(readFileSync(`${out}/searches/trials.jsonl`, "utf8")).toBe(trials);
 });

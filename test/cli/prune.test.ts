@@ -19,7 +19,7 @@ const small = [
   "0.1",
 ];
 
-test("a circuit for a task of one's own, and the model run as it", { timeout: 120_000 }, async () => {
+test("a circuit for a task of one's own, and the model run as it", { timeout: 240_000 }, async () => {
   const task = `${scratch}/mine.jsonl`;
   const names = ["x", "y", "n", "i", "total", "count", "value", "name", "data", "item", "a", "b"];
   const lines = names.map((name) =>
@@ -70,9 +70,16 @@ test("mean ablation without means, and a task that there is not", async () => {
 });
 
 const names = ["x", "y", "n", "i", "total", "count", "value", "name", "data", "item", "a", "b"];
-const pairsFile = (name: string, answers: readonly string[], prompts = (word: string) => [`for ${word}`, `while ${word}`]) => {
+const pairsFile = (
+  name: string,
+  answers: readonly string[],
+  prompts = (word: string) => [`for ${word}`, `while ${word}`],
+) => {
   const path = `${scratch}/${name}.jsonl`;
-  writeFileSync(path, names.map((word) => `${JSON.stringify({ prompts: prompts(word), answers })}\n`).join(""));
+  writeFileSync(
+    path,
+    names.map((word) => `${JSON.stringify({ prompts: prompts(word), answers })}\n`).join(""),
+  );
   return path;
 };
 const zero = ["--ablation", "zero", ...small];
@@ -131,7 +138,7 @@ test("all tasks, killed halfway", { timeout: 600_000 }, async () => {
 });
 
 test("an edge circuit states its losses on report, and they are what an audit finds", {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const out = `${scratch}/edges`;
   const task = pairsFile("edges", [" in", ":"]);
