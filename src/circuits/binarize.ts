@@ -16,7 +16,7 @@ export interface BinarizationSettings {
 }
 
 export const BINARIZATION_DEFAULTS: BinarizationSettings = {
-  ...{ steps: 100, batchPairs: 32, learningRate: 0.02, trialPairs: 16, seed: 0 },
+  ...{ steps: 100, batchPairs: 32, learningRate: 0.005, trialPairs: 16, seed: 0 },
 };
 
 export interface Binarization {
@@ -28,13 +28,14 @@ export interface Binarization {
 
 /** Thresholds that are tried, in the range of a node's activations. */
 const THRESHOLDS = [1 / 4, 1 / 2, 3 / 4];
-/** How the temperature falls with progress. */
+/** How soft steps are at first, in ranges of activations, and how that falls with progress. */
+const SOFTNESS = 1 / 8;
 const SHARPENING = 5;
 
 /**
  * Makes every node of a circuit a step of two values (paper, appendix C). Of three thresholds that node's is taken which,
  * binarised alone, costs the least, with the means of the activations on its two sides; then values and thresholds are
- * trained on the task, while activations give way to steps (mix = progress) that get ever sharper (temperature = range ·
+ * trained on the task, while activations give way to steps (mix = progress) that get ever sharper (temperature = range / 8 ·
  * (1 − progress)^5).
  * @param nodes ascending
  */
@@ -174,7 +175,7 @@ async function trainSteps(
     const progress = step / steps;
     const binarized = {
       ...{ nodes: initial.nodes, ...values, mix: progress },
-      temperature: Float32Array.from(ranges, (width) => width * (1 - progress) ** SHARPENING),
+      temperature: Float32Array.from(ranges, (width) => SOFTNESS * width * (1 - progress) ** SHARPENING),
     };
     const batch = takePairs(train, random.shuffle([...pairs]).slice(0, batchPairs));
     const gradient = await masked.binarizedGradient(batch, masks, binarized);

@@ -25,7 +25,7 @@ import {
 import { distributionOf } from "../../src/circuits/audit-criterion.js";
 import { firstExchanged } from "../../src/circuits/audit-interchange.js";
 import { drawMatchedNodes } from "../../src/circuits/audit-necessity.js";
-import { ablationOf } from "../../src/circuits/audit-subject.js";
+import { ablatedChannels } from "../../src/circuits/circuit-ablation.js";
 import { Random } from "../../src/random.js";
 
 const source = fileURLToPath(new URL("../../models/default", import.meta.url));
@@ -260,7 +260,8 @@ test("binarisation: what is measured is what forward makes of two values at each
   );
   const isNode = new Set(some);
   const others = Array.from({ length: index.count }, (_, node) => node).filter((node) => !isNode.has(node));
-  const ablation = ablationOf(subject, others);
+  const channels = ablatedChannels(index, others, "mean", means);
+  const ablation = { channels };
   const values = new Set<number>();
   const interventions = Object.fromEntries(
     [...index.byLocation(some)].map(([{ name, width, offset }, channels]) => [
@@ -286,7 +287,7 @@ test("binarisation: what is measured is what forward makes of two values at each
     loss += Math.log1p(Math.exp(wrong - right)) / (2 * report.count);
   }
   expect(values.size).toBeGreaterThan(some.length / 2);
-  expect(measures.trained.loss).toBeCloseTo(loss, 4);
+  expect(measures[measures.chosen].loss).toBeCloseTo(loss, 4);
   expect(measures.circuit.loss).toBeCloseTo((await masksLoss(some)).loss, 4);
 });
 

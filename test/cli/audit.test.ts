@@ -50,7 +50,7 @@ test("a line for each criterion, the same numbers in both files, and no corpus",
   const markdown = readFileSync(`${out}/audit.md`, "utf8");
   const plots = [...markdown.matchAll(/!\[[^\]]+\]\(([^)]+)\)/g)].map(([, file]) => file);
   expect(plots).toEqual(["sufficiency.svg", "necessity.svg", "partial-ablation.svg", "interchange.svg"]);
-  for (const file of plots) expect(readFileSync(`${out}/${file}`, "utf8")).toMatch(/^<svg [^]*<\/svg>\n$/);
+  for (const file of plots) expect(readFileSync(`${out}/${file}`, "utf8")).toMatch(/^<svg .*<\/svg>\n$/s);
   const { circuit, calibrated } = audit.criteria[0].measures.report;
   expect(markdown).toContain(`${circuit.loss.toFixed(4)} | ${(100 * circuit.accuracy).toFixed(1)} %`);
   expect(calibrated.loss).not.toBe(circuit.loss);

@@ -142,9 +142,9 @@ test("an edge circuit states its losses on report, and they are what an audit fi
 }, async () => {
   const out = `${scratch}/edges`;
   const task = pairsFile("edges", [" in", ":"]);
-  const args = ["prune", "default", "--task", task, ...zero, "--k-coef", "0.01", "--target", "0.69"];
+  const args = ["prune", "default", "--task", task, ...zero, "--k-coef", "0.01", "--target", "5"];
   await output(...args, "--out", out, "--json");
-  const path = `${out}/circuits/edges-0.69-edges.json`;
+  const path = `${out}/circuits/edges-5-edges.json`;
   const { losses, edges_are, calibration } = JSON.parse(readFileSync(path, "utf8"));
   expect(edges_are).toBe("pruned");
   expect(calibration.scale).toBeGreaterThan(0);
