@@ -2,8 +2,8 @@ import type { TaskBatch } from "../tasks/batch.js";
 import { scoreCandidates } from "../tasks/score.js";
 import { type AuditCriterion, nats } from "./audit-criterion.js";
 import type { AuditScore, AuditSubject } from "./audit-subject.js";
-import type { BinarizedNodes } from "./binarized-memory.js";
 import { BINARIZATION_DEFAULTS, type BinarizationSettings, binarize } from "./binarize.js";
+import type { BinarizedNodes } from "./binarized-memory.js";
 import type { MaskedModel } from "./masked-model.js";
 
 export interface BinarizationMeasures {
