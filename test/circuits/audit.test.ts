@@ -25,7 +25,6 @@ import {
 import { distributionOf } from "../../src/circuits/audit-criterion.js";
 import { firstExchanged } from "../../src/circuits/audit-interchange.js";
 import { drawMatchedNodes } from "../../src/circuits/audit-necessity.js";
-import { ablatedChannels } from "../../src/circuits/circuit-ablation.js";
 import { Random } from "../../src/random.js";
 
 const source = fileURLToPath(new URL("../../models/default", import.meta.url));
@@ -249,7 +248,9 @@ test("interchange: all nodes carry everything, none nothing, one what forward ma
   expect(none).toMatchObject({ held: false, measures: { circuit: 0, nodes: [] } });
 });
 
-test("binarisation: what is measured is what forward makes of two values at each node", async () => {
+test("binarisation: what is measured is what forward makes of two values at each node", {
+  timeout: 120_000,
+}, async () => {
   const { index } = masked;
   const some = nodes.filter((node) => /^1\.(mlp\.post_act|attn\.v)/.test(index.nameOf(node))).slice(0, 4);
   const few = { ...subject, nodes: some, target: 100 };
@@ -260,7 +261,13 @@ test("binarisation: what is measured is what forward makes of two values at each
   );
   const isNode = new Set(some);
   const others = Array.from({ length: index.count }, (_, node) => node).filter((node) => !isNode.has(node));
-  const channels = ablatedChannels(index, others, "mean", means);
+  const constants = ablationConstants(index, "mean", means);
+  const channels = Object.fromEntries(
+    [...index.byLocation(others)].map(([{ name, offset }, list]) => [
+      name,
+      { channels: list, values: list.map((channel) => constants[offset + channel]) },
+    ]),
+  );
   const ablation = { channels };
   const values = new Set<number>();
   const interventions = Object.fromEntries(
