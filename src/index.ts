@@ -9,14 +9,17 @@ export {
 export { assembleCircuit, circuitEdges, measureNodes, nodeScores } from "./circuits/assemble.js";
 export { type Audit, type AuditOptions, auditCircuit } from "./circuits/audit.js";
 export { auditAblations } from "./circuits/audit-ablations.js";
+export { auditBinarization } from "./circuits/audit-binarization.js";
 export type { AuditCriterion, Distribution } from "./circuits/audit-criterion.js";
 export { auditFreezing } from "./circuits/audit-freezing.js";
 export { auditInterchange } from "./circuits/audit-interchange.js";
 export { auditNecessity } from "./circuits/audit-necessity.js";
 export { auditPartialAblation } from "./circuits/audit-partial-ablation.js";
+export { type AuditPlot, plotAudit } from "./circuits/audit-plots.js";
 export { formatAudit, summaryLine } from "./circuits/audit-report.js";
 export { type AuditSubject, prepareAudit } from "./circuits/audit-subject.js";
 export { auditSufficiency } from "./circuits/audit-sufficiency.js";
+export type { FurtherModel } from "./circuits/audit-training-seeds.js";
 export {
   ABLATIONS,
   type Ablation,
@@ -31,7 +34,13 @@ export { edgesAsCsv, nodesAsCsv } from "./circuits/circuit-csv.js";
 export { circuitAsDot } from "./circuits/circuit-dot.js";
 export { readCircuitFile, writeCircuitFile } from "./circuits/circuit-file.js";
 export { edgeConstants, edgeEdits } from "./circuits/edge-edits.js";
-export { MASK_TRAINING_DEFAULTS, type MaskTrainingSettings } from "./circuits/mask-optimizer.js";
+export { pruneEdges } from "./circuits/edge-pruning.js";
+export {
+  MASK_TRAINING_DEFAULTS,
+  type MaskTrainingSettings,
+  SMALL_MODEL_SETTINGS,
+} from "./circuits/mask-optimizer.js";
+export type { PrunePlan } from "./circuits/mask-search.js";
 export { MaskedModel } from "./circuits/masked-model.js";
 export { ablationConstants, computeMeans, type Means } from "./circuits/means.js";
 export { findMeans, meansOfCorpus, readMeansFile, writeMeansFile } from "./circuits/means-file.js";
@@ -40,11 +49,9 @@ export { lossOfNodes, orderByAttribution, orderByMasks, selectNodes } from "./ci
 export {
   type PruneEvent,
   type PruneOptions,
-  type PrunePlan,
-  type PruneResult,
   prune,
-  pruneEdges,
 } from "./circuits/prune.js";
+export type { PruneResult } from "./circuits/prune-results.js";
 export { removeEdges, removeNodes } from "./circuits/removal.js";
 export { prepareSplits, type TaskSplits } from "./circuits/task-splits.js";
 export { type NodeTokens, nodeTokens, type TokenWeights } from "./circuits/token-weights.js";

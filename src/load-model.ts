@@ -7,6 +7,11 @@ import { Tokenizer } from "./tokenizer/tokenizer.js";
 
 export interface LoadOptions extends Omit<ResolveOptions, "onProgress">, ThreadPoolOptions {
   readonly onProgress?: (progress: LoadProgress) => void;
+  /**
+   * Seed: instead of the trained weights, random ones on the trained sparsity pattern; in each tensor its nonzero values
+   * change places. What a circuit is to be compared with.
+   */
+  readonly shuffleWeights?: number;
 }
 
 export type LoadProgress =
@@ -44,9 +49,11 @@ export async function loadModel(
   signal?.addEventListener("abort", abort);
   try {
     signal?.throwIfAborted();
-    const model = await pool.load(resolved, (tensor, loaded, total) => {
-      onProgress?.({ phase: "load", tensor, loaded, total });
-    });
+    const model = await pool.load(
+      resolved,
+      (tensor, loaded, total) => onProgress?.({ phase: "load", tensor, loaded, total }),
+      options.shuffleWeights,
+    );
     signal?.throwIfAborted();
     return new Model(pool, model, tokenizer, resolved);
   } catch (error) {

@@ -1,4 +1,3 @@
-import { edgesBetween } from "../model/edges.js";
 import type { TaskBatch } from "../tasks/batch.js";
 import { scoreCandidates } from "../tasks/score.js";
 import { calibrated, fitCalibration } from "./calibration.js";
@@ -12,6 +11,7 @@ import type {
   SplitLosses,
 } from "./circuit.js";
 import type { MaskedModel, MaskedOptions } from "./masked-model.js";
+import { modelEdges } from "./model-edges.js";
 import { modelHash } from "./model-identity.js";
 import type { TaskSplits } from "./task-splits.js";
 
@@ -59,10 +59,8 @@ export async function circuitEdges(
   { model, index }: MaskedModel,
   nodes: readonly number[],
 ): Promise<CircuitEdge[]> {
-  const { connections } = model.description;
-  const names = [...new Set(connections.map(({ weight }) => weight))];
-  const { matrices } = await model.run({ type: "weights", names });
-  return edgesBetween(nodes, index, connections, matrices).map(
+  const { edges } = await modelEdges(model, index, nodes);
+  return edges.map(
     ({ source, target, weight }) => [index.nameOf(source), index.nameOf(target), weight] as const,
   );
 }

@@ -8,6 +8,11 @@ export interface AuditCriterion<Name extends string = string, Measures = unknown
   readonly measures: Measures;
 }
 
+/** A criterion of which nothing could be measured. @param why in a few words */
+export function notMeasured<Name extends string>(name: Name, why: string): AuditCriterion<Name, null> {
+  return { name, held: null, summary: why, measures: null };
+}
+
 /** Numbers in ascending order, by their quantiles. */
 export interface Distribution {
   readonly count: number;

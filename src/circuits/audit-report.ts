@@ -1,7 +1,10 @@
 import type { Audit } from "./audit.js";
 import type { AuditCriterion, Distribution } from "./audit-criterion.js";
+import { plotAudit } from "./audit-plots.js";
+import type { SearchedSize } from "./audit-search.js";
 import type { AuditScore } from "./audit-subject.js";
 import { ABLATIONS } from "./circuit.js";
+import { markdownCode as code, markdownTable as table } from "./markdown.js";
 
 /** One line: `sufficiency: held: …`, of one criterion. */
 export function summaryLine({ name, held, summary }: AuditCriterion): string {
@@ -11,7 +14,13 @@ export function summaryLine({ name, held, summary }: AuditCriterion): string {
 /** An audit as Markdown: a line for each criterion, then their tables. */
 export function formatAudit(audit: Audit): string {
   const { model, task, target_loss, ablation, nodes, edges, pairs, seed, criteria } = audit;
-  const [sufficiency, ablations, freezing, necessity, partial, interchange] = criteria;
+  const [sufficiency, ablations, freezing, necessity, partial, interchange, ...searched] = criteria;
+  const plots = plotAudit(audit);
+  const plotOf = (criterion: string) =>
+    plots
+      .filter((plot) => plot.criterion === criterion)
+      .map(({ file, title }) => `![${title}](${file})`)
+      .join("\n");
   const { train, report } = sufficiency.measures;
   const calibratedRow =
     train.calibrated && report.calibrated
@@ -35,6 +44,7 @@ export function formatAudit(audit: Audit): string {
         ...calibratedRow,
       ],
     ),
+    plotOf("sufficiency"),
     "## Ways to ablate",
     table(
       ["", "circuit: loss", "accuracy", "complement: loss", "accuracy"],
@@ -65,6 +75,7 @@ export function formatAudit(audit: Audit): string {
     ),
     `Random node sets, as many at each location; ${(100 * necessity.measures.asHarmful).toFixed(1)} % of them cost at least as much as the circuit:`,
     distributionTable(necessity.measures.random),
+    plotOf("necessity"),
     "## Partial ablation of everything else",
     distributionTable(partial.measures.losses),
     table(
@@ -79,6 +90,7 @@ export function formatAudit(audit: Audit): string {
         return [[range, String(losses.length), number(mean), number(Math.max(...losses))]];
       }),
     ),
+    plotOf("partial ablation"),
     "## Interchange",
     `Shares of the difference between the two sides of a pair, in the whole model; ${interchange.measures.pairs} pairs, of which ${interchange.measures.aligned} have prompts of the same length.`,
     table(
@@ -91,8 +103,104 @@ export function formatAudit(audit: Audit): string {
           .map(({ node, share }) => [code(node), number(share)]),
       ],
     ),
+    plotOf("interchange"),
+    ...searchedSections(searched, plotOf),
   ];
-  return `${sections.join("\n\n")}\n`;
+  return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
+}
+
+type Searched = Audit["criteria"] extends readonly [
+  ...[unknown, unknown, unknown, unknown, unknown, unknown],
+  ...infer Rest,
+]
+  ? Rest
+  : never;
+
+/** What trained anew: binarisation, controls, stability. What was not measured has its line above alone. */
+function searchedSections(
+  [binarisation, controls, stability, training]: Searched,
+  plotOf: (criterion: string) => string,
+): string[] {
+  const sections: string[] = [];
+  if (binarisation.measures) {
+    const { circuit, initial, trained, nodes } = binarisation.measures;
+    sections.push(
+      "## Binarisation",
+      table(
+        ["each node", "loss", "accuracy"],
+        [
+          ["its activation", ...scores(circuit)],
+          ["one of two values, as first set", ...scores(initial)],
+          ["one of two values, trained", ...scores(trained)],
+        ],
+      ),
+      table(
+        ["node", "at or below", "threshold", "above"],
+        nodes.map(({ node, left, right, threshold }) => [
+          ...[code(node), number(left), number(threshold), number(right)],
+        ]),
+      ),
+    );
+  }
+  if (controls.measures) {
+    const { trials, task, nonsense, random } = controls.measures;
+    const rows = (
+      [
+        ["the task", task],
+        ["a meaningless task", nonsense],
+        ["random weights", random],
+      ] as const
+    ).map(([name, outcome]) =>
+      outcome
+        ? [name, ...searchedSize(outcome.plain), ...searchedSize(outcome.calibrated)]
+        : [name, "not measured", "", "", ""],
+    );
+    sections.push(
+      "## Controls",
+      `The same search, of ${trials} ${trials === 1 ? "training" : "trainings"} of masks, for:`,
+      table(["", "nodes", "loss (held out)", "nodes, calibrated", "loss (held out)"], rows),
+    );
+    if (nonsense) {
+      const words = nonsense.words.map((word) => code(JSON.stringify(word))).join(", ");
+      const [first, second] = nonsense.candidates.map((token) => code(JSON.stringify(token)));
+      sections.push(`The meaningless task: ${first} behind prompts with ${words}, ${second} behind others.`);
+    }
+    sections.push(plotOf("controls"));
+  }
+  if (stability.measures) {
+    const { circuits, common } = stability.measures;
+    sections.push(
+      "## Stability",
+      table(
+        ["circuit", "nodes", "Jaccard index with it", ""],
+        circuits.map(({ seed, nodes, jaccard, reached }) => [
+          seed === null ? "that is audited" : `seed ${seed}`,
+          ...[String(nodes), number(jaccard), reached ? "" : "target missed"],
+        ]),
+      ),
+      `In all of them: ${common.length === 0 ? "none" : common.map(code).join(", ")}.`,
+      plotOf("stability"),
+    );
+  }
+  if (training.measures && training.measures.circuits.length > 1) {
+    const { circuits, locations } = training.measures;
+    sections.push(
+      "## Training seeds",
+      "Nodes at each location; channels have no meaning beyond their model.",
+      table(
+        ["", ...circuits.map(({ model }) => code(model))],
+        [
+          ["nodes", ...circuits.map(({ nodes, reached }) => `${nodes}${reached ? "" : " (target missed)"}`)],
+          ...locations.map((location, i) => [location, ...circuits.map(({ counts }) => String(counts[i]))]),
+        ],
+      ),
+    );
+  }
+  return sections;
+}
+
+function searchedSize({ nodes, reached, loss }: SearchedSize): string[] {
+  return [reached ? String(nodes) : "target missed", number(loss)];
 }
 
 function verdictOf(held: boolean | null): string {
@@ -107,12 +215,6 @@ function distributionTable(distribution: Distribution): string {
   );
 }
 
-function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  const ruler = titles.map((_, column) => (column === 0 ? "---" : "---:"));
-  return [titles, ruler, ...rows].map(line).join("\n");
-}
-
 function scores({ loss, accuracy }: AuditScore): string[] {
   return [number(loss), `${(100 * accuracy).toFixed(1)} %`];
 }
@@ -120,8 +222,4 @@ function scores({ loss, accuracy }: AuditScore): string[] {
 function number(value: number): string {
   const text = value.toFixed(4);
   return text === "-0.0000" ? "0.0000" : text;
-}
-
-function code(text: string): string {
-  return `\`${text}\``;
 }

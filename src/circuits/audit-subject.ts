@@ -10,7 +10,7 @@ import { type Ablation, type Circuit, nodesOf, requireModel } from "./circuit.js
 import { ablatedChannels, circuitAblation } from "./circuit-ablation.js";
 import type { Means } from "./means.js";
 import { modelHash } from "./model-identity.js";
-import { prepareSplits, SPLIT_DEFAULTS, type SplitOptions } from "./task-splits.js";
+import { prepareSplits, type SplitOptions, type TaskSplits } from "./task-splits.js";
 
 /** Task loss that circuits without a target are held to, in nats (paper, A.5). */
 export const DEFAULT_TARGET = 0.15;
@@ -52,6 +52,7 @@ export interface AuditSubject {
   readonly target: number;
   readonly means: Means | null;
   readonly resampleFrom: readonly ArrayLike<number>[] | null;
+  readonly splits: TaskSplits;
   readonly train: TaskBatch;
   /** Held-out prompts: the report split, which nothing was chosen by. */
   readonly report: TaskBatch;
@@ -81,11 +82,7 @@ export async function prepareAudit(options: AuditSubjectOptions): Promise<AuditS
       `${location} was found by resampling: its audit needs a corpus that values come from.`,
     );
   }
-  const splits = prepareSplits(model, task, {
-    ...{ ...SPLIT_DEFAULTS, ...options.splits },
-    // The select split is not read.
-    ...{ selectPairs: 1, templates: templates as TemplateSet },
-  });
+  const splits = prepareSplits(model, task, { ...options.splits, templates: templates as TemplateSet });
   const index = new NodeIndex(model.description, { finalResid: circuit.final_resid });
   const nodes = nodesOf(circuit, index, location).sort((a, b) => a - b);
   const isNode = new Set(nodes);
@@ -93,8 +90,7 @@ export async function prepareAudit(options: AuditSubjectOptions): Promise<AuditS
     ...{ model, circuit, index, nodes, means, resampleFrom, seed, signal },
     others: Array.from({ length: index.count }, (_, node) => node).filter((node) => !isNode.has(node)),
     target: circuit.target_loss ?? DEFAULT_TARGET,
-    train: splits.train,
-    report: splits.report(),
+    ...{ splits, train: splits.train, report: splits.report() },
     ablation: await circuitAblation(model, circuit, {
       ...{ means, seed, resampleFrom: resampleFrom ?? undefined },
     }),

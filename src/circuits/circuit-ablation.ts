@@ -1,11 +1,11 @@
 import { SparseLensError } from "../errors.js";
 import type { NodeAblation } from "../model/ablation.js";
-import { edgesBetween } from "../model/edges.js";
 import { NodeIndex } from "../model/node-index.js";
 import type { Model } from "../model.js";
 import { type Ablation, type Circuit, nodesOf } from "./circuit.js";
 import { edgeConstants, edgeEdits } from "./edge-edits.js";
 import { ablationConstants, type Means } from "./means.js";
+import { modelEdges } from "./model-edges.js";
 
 export interface CircuitAblationOptions
   extends Pick<NodeAblation, "resampleFrom" | "seed" | "frozenNorms" | "frozenSupports"> {
@@ -43,12 +43,10 @@ export async function circuitAblation(
   return { ...rest, channels, edits: isPruned ? await prunedEdits(model, circuit, index, nodes) : [] };
 
   async function prunedEdits(model: Model, circuit: Circuit, index: NodeIndex, nodes: readonly number[]) {
-    const { connections } = model.description;
-    const names = [...new Set(connections.map(({ weight }) => weight))];
-    const { matrices } = await model.run({ type: "weights", names });
+    const { edges, matrices } = await modelEdges(model, index, nodes);
     const key = (source: string, target: string) => `${source} ${target}`;
     const kept = new Set(circuit.edges.map(([source, target]) => key(source, target)));
-    const left = edgesBetween(nodes, index, connections, matrices).filter(
+    const left = edges.filter(
       ({ source, target }) => !kept.has(key(index.nameOf(source), index.nameOf(target))),
     );
     return edgeEdits(left, index, matrices, edgeConstants(index, ablation, means));

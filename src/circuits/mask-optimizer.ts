@@ -42,6 +42,12 @@ export const MASK_TRAINING_DEFAULTS: MaskTrainingSettings = {
   seed: 0,
 };
 
+/** The same for models small enough that a search takes seconds: fewer and larger steps, over fewer pairs. */
+export const SMALL_MODEL_SETTINGS: MaskTrainingSettings = {
+  ...MASK_TRAINING_DEFAULTS,
+  ...{ k_coef: 1e-3, learning_rate: 2e-2, steps: 120, batch_pairs: 32 },
+};
+
 /** The learning rate of a step (from 0), relative to its peak. */
 export function maskLearningRate(step: number, { steps, warmup_fraction }: MaskTrainingSettings): number {
   const warmup = Math.ceil(steps * warmup_fraction);

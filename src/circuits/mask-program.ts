@@ -1,5 +1,6 @@
 import { occupiedTokens } from "../engine/batch.js";
-import { MaskedOperations, type ValueMask } from "../engine/masked.js";
+import { BinarizedOperations } from "../engine/binarized.js";
+import { MaskedOperations, type MaskedOptions, type ValueMask } from "../engine/masked.js";
 import { Arena } from "../engine/memory.js";
 import type { Thread } from "../engine/thread.js";
 import { backward, backwardValues } from "../model/backward.js";
@@ -11,6 +12,7 @@ import { reserveEdits, type WeightEdit } from "../model/weight-edits.js";
 import type { ModelWeights } from "../model/weights.js";
 import { Random } from "../random.js";
 import { scoreCandidates } from "../tasks/score.js";
+import { type BinarizedGradient, BinarizedMemory, type BinarizedNodes } from "./binarized-memory.js";
 import { MaskOptimizer, type MaskTrainingSettings } from "./mask-optimizer.js";
 
 /** A prompt, and the right and the wrong token behind it. */
@@ -24,6 +26,8 @@ interface MaskedCall {
   readonly locations: readonly NodeLocation[];
   /** `[nodes]`: what takes the place of nodes that are masked. */
   readonly constants: Float32Array;
+  /** Nodes that become steps of two values; their masks are 1. */
+  readonly binarized?: BinarizedNodes;
 }
 
 /** What the masked model says behind each prompt. */
@@ -52,6 +56,8 @@ export interface MaskGradientResult {
   readonly candidateLogits: readonly Float32Array<ArrayBuffer>[];
   /** `[nodes]` */
   readonly maskGradient: Float32Array<ArrayBuffer>;
+  /** Of what is binarised; absent: nothing is. */
+  readonly binarizedGradient?: BinarizedGradient;
 }
 
 /** Trains masks on batches of pairs: prompts 2p and 2p + 1. */
@@ -101,7 +107,8 @@ export class MaskPrograms {
       memory.write("masks", call.masks);
       yield { type: "pass" } as const;
       const logits = yield* this.#gradient(arena.end, call.prompts, memory);
-      return { candidateLogits: [logits], maskGradient: memory.read("gradients") };
+      const binarizedGradient = memory.binarized?.gradient();
+      return { candidateLogits: [logits], maskGradient: memory.read("gradients"), binarizedGradient };
     }
     const candidateLogits: Float32Array<ArrayBuffer>[] = [];
     for (const [i, masks] of call.masks.entries()) {
@@ -192,15 +199,18 @@ export class MaskPrograms {
   #operations(
     arena: Arena,
     sequences: readonly (MaskedPrompt & { readonly index: number })[],
-    { masks }: MaskMemory,
-    backward: ConstructorParameters<typeof MaskedOperations>[2]["backward"],
+    { masks, binarized }: MaskMemory,
+    backward: MaskedOptions["backward"],
   ): MaskedOperations {
     const { config } = this.#model;
     const d_heads = config.n_head * config.d_head;
-    return new MaskedOperations(this.#thread, arena, {
+    const options: MaskedOptions = {
       ...{ sequences, masks, backward, headWidth: config.d_head },
       widest: Math.max(inputWidth(config), 3 * d_heads, config.d_mlp),
-    });
+    };
+    return binarized
+      ? new BinarizedOperations(this.#thread, arena, { ...options, ...binarized.table })
+      : new MaskedOperations(this.#thread, arena, options);
   }
 
   /** Consecutive prompts whose values, `copies` of those of a layer, fit into a pass; at least one. */
@@ -223,10 +233,11 @@ export class MaskPrograms {
     return passes;
   }
 
-  #reserve(arena: Arena, { locations, constants }: MaskedCall): MaskMemory {
-    const memory = new MaskMemory(this.#thread, arena, locations);
+  #reserve(arena: Arena, { locations, constants, binarized }: MaskedCall): MaskMemory {
+    const memory = new MaskMemory(this.#thread, arena, locations, binarized);
     this.#thread.commit(arena);
     memory.write("constants", constants);
+    memory.binarized?.write();
     return memory;
   }
 
@@ -247,12 +258,15 @@ type MaskArray = "masks" | "constants" | "gradients";
 class MaskMemory {
   readonly nodes: number;
   readonly masks: ReadonlyMap<string, ValueMask>;
+  readonly binarized: BinarizedMemory | null;
 
   constructor(
     private readonly thread: Thread,
     arena: Arena,
     private readonly locations: readonly NodeLocation[],
+    binarized?: BinarizedNodes,
   ) {
+    this.binarized = binarized ? new BinarizedMemory(thread, arena, locations, binarized) : null;
     this.nodes = locations.reduce((sum, { width }) => sum + width, 0);
     this.masks = new Map(
       locations.map(({ name, width }) => [

@@ -2,6 +2,7 @@ import type { NodeIndex } from "../model/node-index.js";
 import type { WeightEdit } from "../model/weight-edits.js";
 import type { Model } from "../model.js";
 import { promptOf, type TaskBatch } from "../tasks/batch.js";
+import type { BinarizedGradient, BinarizedNodes } from "./binarized-memory.js";
 import type { MaskTrainingSettings } from "./mask-optimizer.js";
 import type { MaskedPrompt, TrainMasksResult } from "./mask-program.js";
 
@@ -24,15 +25,19 @@ export class MaskedModel {
 
   /**
    * For each of the masks the logits of the right and of the wrong candidate behind each prompt, `[2N, 2]`.
-   * @param options `edits`: for each of the masks the weights that are ablated as well
+   * @param options `edits`: for each of the masks the weights that are ablated as well; `binarized`: nodes, among those
+   *   that all of the masks keep, that become steps of two values
    */
   async evaluate(
     batch: TaskBatch,
     masks: readonly Float32Array[],
-    options: MaskedOptions & { readonly edits?: readonly (readonly WeightEdit[])[] } = {},
+    options: MaskedOptions & {
+      readonly edits?: readonly (readonly WeightEdit[])[];
+      readonly binarized?: BinarizedNodes;
+    } = {},
   ): Promise<readonly Float32Array[]> {
-    const { signal, onStep, edits } = options;
-    const call = { type: "evaluate-masks" as const, ...this.#common(batch), masks, edits };
+    const { signal, onStep, edits, binarized } = options;
+    const call = { type: "evaluate-masks" as const, ...this.#common(batch), masks, edits, binarized };
     return (await this.model.run(call, { signal, onStep })).candidateLogits;
   }
 
@@ -44,6 +49,17 @@ export class MaskedModel {
   ): Promise<Float32Array> {
     const call = { type: "mask-gradient" as const, ...this.#common(batch), masks };
     return (await this.model.run(call, { signal })).maskGradient;
+  }
+
+  /** The gradient of the task loss by the steps that nodes have become. */
+  async binarizedGradient(
+    batch: TaskBatch,
+    masks: Float32Array,
+    binarized: BinarizedNodes,
+    { signal }: MaskedOptions = {},
+  ): Promise<BinarizedGradient> {
+    const call = { type: "mask-gradient" as const, ...this.#common(batch), masks, binarized };
+    return (await this.model.run(call, { signal })).binarizedGradient!;
   }
 
   /** Trains masks; the result depends on the settings, never on the number of threads. */

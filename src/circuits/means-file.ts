@@ -1,6 +1,6 @@
 import type { Corpus } from "../corpus/corpus.js";
 import { referToCorpus } from "../corpus/reference.js";
-import { documentSequences } from "../corpus/sequences.js";
+import { spreadSequences } from "../corpus/sequences.js";
 import { SparseLensError } from "../errors.js";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
 import { requireLocalFiles } from "../io/local-files.js";
@@ -46,18 +46,22 @@ export async function meansOfCorpus(
       return means;
     }
   }
-  const all = await corpus.tokens("train");
-  const ranges = documentSequences(all, corpus.manifest.tokenizer.endOfText, model.config.block_size);
-  const available = ranges.reduce((sum, { length }) => sum + length, 0);
-  const used = Math.max(1, Math.floor(ranges.length * Math.min(1, tokens / available)));
-  const sequences = Array.from({ length: used }, (_, i) => {
-    const { start, length } = ranges[Math.floor((i * ranges.length) / used)];
-    return all.subarray(start, start + length);
-  });
+  const sequences = await meansSequences(model, corpus, tokens);
   const source = files.baseName(files.absolute(corpus.directory));
   const means = await computeMeans(model, sequences, { source, sha256 }, options);
   await writeMeansFile(target, means, model);
   return means;
+}
+
+/** The documents of a corpus that means are taken over: of about so many tokens of its training split, spread evenly. */
+export async function meansSequences(
+  { config }: Pick<Model, "config">,
+  corpus: Corpus,
+  tokens = MEANS_TOKENS,
+): Promise<Uint16Array[]> {
+  const all = await corpus.tokens("train");
+  const ranges = spreadSequences(all, corpus.manifest.tokenizer.endOfText, config.block_size, tokens);
+  return ranges.map(({ start, length }) => all.subarray(start, start + length));
 }
 
 /**

@@ -1,9 +1,9 @@
-import { type Edge, edgesBetween } from "../model/edges.js";
+import type { Edge } from "../model/edges.js";
 import type { TaskBatch } from "../tasks/batch.js";
 import { scoreCandidates } from "../tasks/score.js";
-import type { SparseMatrix } from "../tensor.js";
 import { type EdgeConstants, edgeEdits } from "./edge-edits.js";
 import type { MaskedModel, MaskedOptions } from "./masked-model.js";
+import { modelEdges } from "./model-edges.js";
 
 /** What is left after removal. */
 export interface Removal<T> {
@@ -77,11 +77,7 @@ export async function removeEdges(
   options: MaskedOptions = {},
 ): Promise<Removal<Edge>> {
   const { index } = masked;
-  const { connections } = masked.model.description;
-  const names = [...new Set(connections.map(({ weight }) => weight))];
-  const matrices: ReadonlyMap<string, SparseMatrix> = (await masked.model.run({ type: "weights", names }))
-    .matrices;
-  const edges = edgesBetween(nodes, index, connections, matrices);
+  const { edges, matrices } = await modelEdges(masked.model, index, nodes);
   const masks = masked.masksOf(nodes);
   return removeGreedily(edges, target, async (sets) => {
     const edits = sets.map((set) => {

@@ -21,6 +21,30 @@ export interface TargetOutcome {
   readonly reached: boolean;
 }
 
+/** Where trials are kept, and found again. */
+export interface TrialStore {
+  find(task: string, settings: MaskTrainingSettings): MaskTrial | undefined;
+  /** Keeps a trial, in place of an earlier one with the same settings. */
+  add(trial: MaskTrial): Promise<void>;
+}
+
+/** Trials that are kept while the program runs. */
+export class MemoryTrials implements TrialStore {
+  readonly #byKey: Map<string, MaskTrial>;
+
+  constructor(trials: readonly MaskTrial[] = []) {
+    this.#byKey = new Map(trials.map((trial) => [keyOf(trial.task, trial.settings), trial]));
+  }
+
+  find(task: string, settings: MaskTrainingSettings): MaskTrial | undefined {
+    return this.#byKey.get(keyOf(task, settings));
+  }
+
+  async add(trial: MaskTrial): Promise<void> {
+    this.#byKey.set(keyOf(trial.task, trial.settings), trial);
+  }
+}
+
 /** What all trials of a directory have in common: how they can be compared. */
 export type TrialsDescription = Readonly<Record<string, unknown>>;
 
@@ -28,8 +52,8 @@ const DESCRIPTION = "prune.json";
 const TRIALS = "trials.jsonl";
 
 /** A directory in which trials accumulate: who opens it is alone with it until it is closed. */
-export class TrialsDirectory {
-  readonly #byKey: Map<string, MaskTrial>;
+export class TrialsDirectory implements TrialStore {
+  readonly #known: MemoryTrials;
 
   private constructor(
     readonly files: LocalFiles,
@@ -37,7 +61,7 @@ export class TrialsDirectory {
     trials: readonly MaskTrial[],
     private readonly unlock: () => Promise<void>,
   ) {
-    this.#byKey = new Map(trials.map((trial) => [keyOf(trial.task, trial.settings), trial]));
+    this.#known = new MemoryTrials(trials);
   }
 
   /** @throws SparseLensError when another process is at work in it, or its trials are of something else */
@@ -61,12 +85,11 @@ export class TrialsDirectory {
   }
 
   find(task: string, settings: MaskTrainingSettings): MaskTrial | undefined {
-    return this.#byKey.get(keyOf(task, settings));
+    return this.#known.find(task, settings);
   }
 
-  /** Keeps a trial, in place of an earlier one with the same settings. */
   async add(trial: MaskTrial): Promise<void> {
-    this.#byKey.set(keyOf(trial.task, trial.settings), trial);
+    await this.#known.add(trial);
     const sink = await this.files.create(this.files.join(this.path, TRIALS), { append: true });
     await sink.write(new TextEncoder().encode(`${JSON.stringify(trial)}\n`)).finally(() => sink.close());
   }

@@ -1,8 +1,10 @@
 import { type Command, Option } from "commander";
-import { MASK_TRAINING_DEFAULTS, type MaskTrainingSettings } from "../circuits/mask-optimizer.js";
+import { type MaskTrainingSettings, SMALL_MODEL_SETTINGS } from "../circuits/mask-optimizer.js";
+import type { PrunePlan } from "../circuits/mask-search.js";
 import type { Means } from "../circuits/means.js";
 import { meansOfCorpus, readMeansFile } from "../circuits/means-file.js";
-import { type PruneEvent, type PrunePlan, type PruneResult, prune } from "../circuits/prune.js";
+import { type PruneEvent, prune } from "../circuits/prune.js";
+import { type PruneResult, resultRows } from "../circuits/prune-results.js";
 import { SPLIT_DEFAULTS } from "../circuits/task-splits.js";
 import { openCorpus } from "../corpus/corpus.js";
 import type { KernelChoice } from "../engine/kernels.js";
@@ -40,7 +42,7 @@ interface Options {
   readonly json?: boolean;
 }
 
-const defaults = MASK_TRAINING_DEFAULTS;
+const defaults = SMALL_MODEL_SETTINGS;
 /** Swept unless told otherwise: circuits of small models want more than the paper's centre of 1e-4. */
 const K_COEFS = [3e-4, 1e-3, 3e-3];
 
@@ -216,27 +218,6 @@ function show(event: PruneEvent, line: ProgressLine): void {
 }
 
 function tableOf(results: readonly PruneResult[]): string {
-  const loss = (value: number | null | undefined) => value?.toFixed(4) ?? "";
-  const rows = results.map(({ task, target, reached, nodes, edges, pruned_edges, losses }) => {
-    const { report } = losses;
-    return [
-      ...[task, String(target), reached ? "" : "not reached", String(nodes), String(edges)],
-      ...[pruned_edges === null ? "" : String(pruned_edges), loss(report?.circuit), loss(report?.calibrated)],
-      ...[loss(report?.model), loss(report?.empty), loss(report?.complement)],
-    ];
-  });
-  const titles = [
-    "task",
-    "target",
-    "",
-    "nodes",
-    "edges",
-    "pruned",
-    "loss",
-    "calibrated",
-    "model",
-    "empty",
-    "complement",
-  ];
-  return formatTable([titles, ...rows], "lrlrrrrrrrr");
+  const { titles, rows } = resultRows(results);
+  return formatTable([titles, ...rows], "lrlrrrrrrrrr");
 }

@@ -61,6 +61,11 @@ export class MaskedOperations extends InputGradientOperations implements Backwar
     return this.thread.memory.copyOut(this.#candidateLogits, 2 * this.sequences.length);
   }
 
+  /** A value before it was masked, where there is a backward pass. */
+  protected original(point: string): Value {
+    return this.#originals.get(point)!;
+  }
+
   override watches(point: string): boolean {
     return this.#options.masks.has(point);
   }

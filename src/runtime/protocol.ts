@@ -81,7 +81,7 @@ export type ToThread =
       /** Absent: the thread makes its own, which is not shared. */
       memory?: WebAssembly.Memory;
     }
-  | { type: "load"; source: ResolvedSource }
+  | { type: "load"; source: ResolvedSource; shuffleWeights?: number }
   | { type: "model"; model: LoadedModel }
   | { type: "call"; call: Call }
   | { type: "reply"; reply: HookReply | null }

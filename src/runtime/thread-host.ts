@@ -8,6 +8,7 @@ import { SparseLensError } from "../errors.js";
 import { openCheckpoint } from "../formats/checkpoint.js";
 import type { ResolvedSource } from "../io/source.js";
 import { parseConfig } from "../model/config.js";
+import { shuffledWeights } from "../model/shuffled-weights.js";
 import { placeModel } from "../model/weights.js";
 import { TrainingSession } from "../training/train-program.js";
 import { forwardProgram } from "./forward-program.js";
@@ -60,7 +61,7 @@ export class ThreadHost {
         return;
       }
       case "load":
-        return this.#load(message.source);
+        return this.#load(message.source, message.shuffleWeights);
       case "model":
         this.#model = message.model;
         return;
@@ -77,7 +78,7 @@ export class ThreadHost {
     }
   }
 
-  async #load(source: ResolvedSource): Promise<void> {
+  async #load(source: ResolvedSource, shuffleWeights?: number): Promise<void> {
     const { memory, count } = this.#thread;
     const checkpoint = await openCheckpoint(source);
     try {
@@ -85,7 +86,11 @@ export class ThreadHost {
       const arena = new Arena(undefined, memory.floatBytes);
       const total = checkpoint.tensors.size;
       let done = 0;
-      const weights = await placeModel(config, checkpoint.tensors, checkpoint.location, {
+      const tensors =
+        shuffleWeights === undefined
+          ? checkpoint.tensors
+          : shuffledWeights(checkpoint.tensors, config, shuffleWeights);
+      const weights = await placeModel(config, tensors, checkpoint.location, {
         memory,
         arena,
         threads: count,

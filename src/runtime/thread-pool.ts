@@ -112,10 +112,14 @@ export class ThreadPool {
     return pool;
   }
 
-  /** Thread 0 reads the model, and the others are told where it lies. */
+  /**
+   * Thread 0 reads the model, and the others are told where it lies.
+   * @param shuffleWeights seed of what trained weights are to be replaced by
+   */
   load(
     source: ResolvedSource,
     onTensor?: (tensor: string, done: number, total: number) => void,
+    shuffleWeights?: number,
   ): Promise<LoadedModel> {
     return this.#exclusive(
       () =>
@@ -131,7 +135,7 @@ export class ThreadPool {
               resolve(message.model);
             }
           };
-          this.#threads[0].post({ type: "load", source });
+          this.#threads[0].post({ type: "load", source, shuffleWeights });
         }),
     );
   }

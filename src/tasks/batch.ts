@@ -89,13 +89,29 @@ export function prepareTask(
   return { task: task.name, split, templates, pairs, refused, ...pack(encoded) };
 }
 
+/** Some pairs of a batch, by their numbers, in the order given. */
+export function takePairs(batch: TaskBatch, pairs: readonly number[]): TaskBatch {
+  const taken = pairs.map((pair): EncodedPair => {
+    const { candidates } = batch;
+    return {
+      prompts: [promptTokens(batch, 2 * pair), promptTokens(batch, 2 * pair + 1)],
+      candidates: [candidates[4 * pair], candidates[4 * pair + 1]],
+    };
+  });
+  return { ...batch, pairs: pairs.flatMap((pair) => batch.pairs[pair] ?? []), ...pack(taken) };
+}
+
+function promptTokens(batch: TaskBatch, index: number): number[] {
+  return Array.from(promptOf(batch, index));
+}
+
 /** The tokens of one prompt of a batch. */
 export function promptOf(batch: TaskBatch, index: number): Int32Array {
   return batch.tokens.subarray(index * batch.width, index * batch.width + batch.lengths[index]);
 }
 
-interface EncodedPair {
-  readonly prompts: readonly [number[], number[]];
+export interface EncodedPair {
+  readonly prompts: readonly [readonly number[], readonly number[]];
   /** Of the first and of the second answer. */
   readonly candidates: readonly [number, number];
 }
@@ -143,7 +159,8 @@ function startsWith(tokens: readonly number[], prefix: readonly number[]): boole
   return prefix.length <= tokens.length && prefix.every((token, i) => tokens[i] === token);
 }
 
-function pack(pairs: readonly EncodedPair[]) {
+/** Pairs of tokens as a batch holds them. */
+export function pack(pairs: readonly EncodedPair[]) {
   const prompts = pairs.flatMap((pair) => pair.prompts);
   const width = Math.max(...prompts.map((prompt) => prompt.length));
   const tokens = new Int32Array(prompts.length * width);

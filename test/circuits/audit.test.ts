@@ -4,6 +4,7 @@ import {
   ablationConstants,
   assembleCircuit,
   auditAblations,
+  auditBinarization,
   auditFreezing,
   auditInterchange,
   auditNecessity,
@@ -245,6 +246,53 @@ test("interchange: all nodes carry everything, none nothing, one what forward ma
   expect(swapped.held).toBe(true);
   const none = await auditInterchange({ ...subject, nodes: [] }, 5);
   expect(none).toMatchObject({ held: false, measures: { circuit: 0, nodes: [] } });
+});
+
+test("binarisation: what is measured is what forward makes of two values at each node", {
+  timeout: 120_000,
+}, async () => {
+  const { index } = masked;
+  const some = nodes.filter((_, i) => i % 8 === 0);
+  const few = { ...subject, nodes: some };
+  const { measures, held } = await auditBinarization(few, masked, { steps: 3, trialPairs: 1 });
+  expect(held).toBe(measures[measures.chosen].loss <= few.target);
+  const isNode = new Set(some);
+  const others = Array.from({ length: index.count }, (_, node) => node).filter((node) => !isNode.has(node));
+  const constants = ablationConstants(index, "mean", means);
+  const channels = Object.fromEntries(
+    [...index.byLocation(others)].map(([{ name, offset }, list]) => [
+      name,
+      { channels: list, values: list.map((channel) => constants[offset + channel]) },
+    ]),
+  );
+  const ablation = { channels };
+  const values = new Set<number>();
+  const interventions = Object.fromEntries(
+    [...index.byLocation(some)].map(([{ name, width, offset }, channels]) => [
+      name,
+      ({ data }: { data: Float32Array }) => {
+        for (const channel of channels) {
+          const { left, right, threshold } = measures.nodes[some.indexOf(offset + channel)];
+          for (let at = channel; at < data.length; at += width) {
+            data[at] = data[at] > threshold ? right : left;
+            values.add(data[at]);
+          }
+        }
+        return undefined;
+      },
+    ]),
+  );
+  const { report } = subject;
+  let loss = 0;
+  for (let i = 0; i < 2 * report.count; i++) {
+    const prompt = report.tokens.subarray(i * report.width, i * report.width + report.lengths[i]);
+    const { logits } = await model.forward(prompt, { ablation, interventions, logits: "last" });
+    const [right, wrong] = [0, 1].map((side) => logits.data[report.candidates[2 * i + side]]);
+    loss += Math.log1p(Math.exp(wrong - right)) / (2 * report.count);
+  }
+  expect(values.size).toBeGreaterThan(10);
+  expect(measures[measures.chosen].loss).toBeCloseTo(loss, 4);
+  expect(measures.circuit.loss).toBeCloseTo((await masksLoss(some)).loss, 4);
 });
 
 test("prompts of different lengths correspond where they end alike", () => {

@@ -23,7 +23,11 @@ test("the loss of a circuit with pruned edges is that of the model run as it", {
 }, async () => {
   const model = await loadModel(source, { threads: 1, kernels: "simd" });
   try {
-    const splits = prepareSplits(model, findTask("else_elif"), { trainPairs: 2, selectPairs: 3 });
+    const splits = prepareSplits(model, findTask("else_elif"), {
+      trainPairs: 2,
+      selectPairs: 3,
+      reportPairs: 3,
+    });
     const sequences = Array.from({ length: 6 }, (_, i) =>
       Array.from(splits.train.tokens.subarray(0, 20 + i)),
     );
@@ -56,19 +60,32 @@ test("the loss of a circuit with pruned edges is that of the model run as it", {
       },
     };
     const constants = edgeConstants(index, "mean", means);
-    const pruned = await pruneEdges(masked, splits, circuit, constants, whole + 0.05);
+    const pruned = await pruneEdges(masked, splits, circuit, constants, whole + 0.05, {
+      report: true,
+    });
     expect(pruned.edges.length).toBeLessThan(edges.length / 2);
     expect(pruned.edge_scores!.length).toBe(pruned.edges.length);
-    const { select } = splits;
     const ablation = await circuitAblation(model, pruned, { means });
-    let loss = 0;
-    for (let i = 0; i < 6; i++) {
-      const tokens = select.tokens.subarray(i * select.width, i * select.width + select.lengths[i]);
-      const { logits } = await model.forward(tokens, { ablation, logits: "last" });
-      const [right, wrong] = [0, 1].map((side) => logits.data[select.candidates[2 * i + side]]);
-      loss += Math.log1p(Math.exp(wrong - right)) / 6;
+    for (const [split, batch] of [
+      ["select", splits.select],
+      ["report", splits.report()],
+    ] as const) {
+      let [loss, right] = [0, 0];
+      for (let i = 0; i < 6; i++) {
+        const tokens = batch.tokens.subarray(i * batch.width, i * batch.width + batch.lengths[i]);
+        const { logits } = await model.forward(tokens, { ablation, logits: "last" });
+        const [good, bad] = [0, 1].map((side) => logits.data[batch.candidates[2 * i + side]]);
+        loss += Math.log1p(Math.exp(bad - good)) / 6;
+        if (good > bad) right++;
+      }
+      const losses = pruned.losses[split]!;
+      expect(losses.circuit, split).toBeCloseTo(loss, 4);
+      expect([losses.pairs, losses.accuracy], split).toEqual([3, right / 6]);
     }
-    expect(loss).toBeCloseTo(pruned.losses.select!.circuit, 4);
+    // Calibrated on train, where it can only help.
+    const train = pruned.losses.train!;
+    expect(train.calibrated).toBeLessThanOrEqual(train.circuit + 1e-6);
+    const loss = pruned.losses.select!.circuit;
     expect(loss).toBeLessThanOrEqual(whole + 0.0501);
     await expect(circuitAblation(model, pruned, { ablation: "resample" })).rejects.toThrow(
       /edges of this circuit were pruned/,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bestTrial } from "../../src/circuits/prune.js";
+import { bestTrial } from "../../src/circuits/mask-search.js";
 import { removeGreedily } from "../../src/circuits/removal.js";
 
 /** Parts cost their weight when they are gone; 7 and 8 matter only when both are. */

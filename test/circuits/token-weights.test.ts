@@ -1,24 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { nodeTokens } from "../../src/circuits/token-weights.js";
-import { WeightGraph } from "../../src/circuits/weight-graph.js";
-import { type Checkpoint, openCheckpoint } from "../../src/formats/checkpoint.js";
-import { resolveSource } from "../../src/io/source.js";
-import { fixtures } from "../support/fixtures.js";
+import { describeGraphs } from "../support/weight-graph.js";
 
-describe.each(fixtures)("%s", (path) => {
-  let checkpoint: Checkpoint;
-  let graph: WeightGraph;
-  beforeAll(async () => {
-    checkpoint = await openCheckpoint(await resolveSource(path));
-    graph = new WeightGraph(checkpoint);
-  });
-  afterAll(() => checkpoint.close());
-
-  const dense = async (name: string) => checkpoint.tensors.get(name)!.readDense();
+describeGraphs((opened) => {
+  const dense = async (name: string) => (await opened.dense(name))!;
 
   /** `[vocab]`: the sums of the docstring's table, from dense matrices. */
   async function expected(node: string): Promise<{ embedding: number[]; unembedding: number[] }> {
-    const { config } = graph;
+    const { config } = opened.graph;
     const { d_model, vocab_size } = config;
     const [location, text] = node.split(":");
     const channel = Number(text);
@@ -54,6 +43,7 @@ describe.each(fixtures)("%s", (path) => {
   }
 
   test("tokens by the products that the documentation names", async () => {
+    const { graph } = opened;
     const width = { "0.mlp.post_act": graph.config.d_mlp } as Record<string, number>;
     for (const location of [
       ...["0.attn.act_in", "0.attn.q", "1.attn.k", "1.attn.v", "1.attn.resid_delta"],
@@ -78,6 +68,7 @@ describe.each(fixtures)("%s", (path) => {
   });
 
   test("the greatest first, and the least first", async () => {
+    const { graph } = opened;
     const all = (await nodeTokens(graph, "final_resid:1", graph.config.vocab_size)).unembedding!;
     const { positive, negative, count } = (await nodeTokens(graph, "final_resid:1", 2)).unembedding!;
     expect(count).toBe(all.count);

@@ -1,14 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type TracedLink, type TraceLinks, trace } from "../../src/circuits/trace.js";
-import { WeightGraph } from "../../src/circuits/weight-graph.js";
-import { type Checkpoint, openCheckpoint } from "../../src/formats/checkpoint.js";
-import { resolveSource } from "../../src/io/source.js";
 import { fixtures } from "../support/fixtures.js";
+import { describeGraphs, type OpenedGraph, openGraph } from "../support/weight-graph.js";
 
 /** Factors between nodes, from dense matrices and SPEC's equations: `source target` → weight. */
-async function denseFactors({ tensors }: Checkpoint, { config }: WeightGraph): Promise<Map<string, number>> {
+async function denseFactors(opened: OpenedGraph): Promise<Map<string, number>> {
+  const { config } = opened.graph;
   const factors = new Map<string, number>();
-  const dense = async (name: string) => (await tensors.get(name)?.readDense()) ?? new Float32Array(0);
+  const dense = async (name: string) => (await opened.dense(name)) ?? new Float32Array(0);
   const isZero = (values: Float32Array) => values.every((value) => value === 0);
   const { d_model, d_mlp, n_layer, vocab_size, block_size, d_pos_emb } = config;
   const heads = config.n_head * config.d_head;
@@ -104,17 +103,10 @@ async function denseFactors({ tensors }: Checkpoint, { config }: WeightGraph): P
   return factors;
 }
 
-describe.each(fixtures)("%s", (path) => {
-  let checkpoint: Checkpoint;
-  let graph: WeightGraph;
-  beforeAll(async () => {
-    checkpoint = await openCheckpoint(await resolveSource(path));
-    graph = new WeightGraph(checkpoint);
-  });
-  afterAll(() => checkpoint.close());
-
+describeGraphs((opened) => {
   test("links are the factors that the model multiplies with, all of them, in order", async () => {
-    const factors = await denseFactors(checkpoint, graph);
+    const { graph } = opened;
+    const factors = await denseFactors(opened);
     const found = new Map<string, number>();
     for (let node = 0; node < graph.index.count; node++) {
       const name = graph.index.nameOf(node);
@@ -141,7 +133,8 @@ describe.each(fixtures)("%s", (path) => {
   });
 
   test("biases are added to their nodes", async () => {
-    const dense = async (name: string) => checkpoint.tensors.get(name)?.readDense();
+    const { graph } = opened;
+    const { dense } = opened;
     const heads = graph.config.n_head * graph.config.d_head;
     const c_attn = await dense("transformer.h.1.attn.c_attn.bias");
     const c_fc = await dense("transformer.h.0.mlp.c_fc.bias");
@@ -157,13 +150,7 @@ describe.each(fixtures)("%s", (path) => {
 
 describe("a trace", () => {
   const path = fixtures.find((name) => name.endsWith("05_yolo2_like_d64"))!;
-  let checkpoint: Checkpoint;
-  let graph: WeightGraph;
-  beforeAll(async () => {
-    checkpoint = await openCheckpoint(await resolveSource(path));
-    graph = new WeightGraph(checkpoint);
-  });
-  afterAll(() => checkpoint.close());
+  const opened = openGraph(path);
 
   const each = function* (links: TraceLinks, depth = 1): Generator<[TracedLink, number]> {
     for (const link of links.links) {
@@ -173,6 +160,7 @@ describe("a trace", () => {
   };
 
   test("is as wide and as long as it was asked to be", async () => {
+    const { graph } = opened;
     for (const [up, down, top] of [
       [3, 1, 2],
       [0, 4, 1],
@@ -195,6 +183,7 @@ describe("a trace", () => {
   });
 
   test("says how many links it left out", async () => {
+    const { graph } = opened;
     const node = graph.index.numberOf("1.mlp.post_act:3");
     const all = await graph.inputs(node);
     expect(all.length).toBeGreaterThan(2);
@@ -204,6 +193,7 @@ describe("a trace", () => {
   });
 
   test("follows a node that is met again only once", async () => {
+    const { graph } = opened;
     const { up } = await trace(graph, "final_resid:4", { up: 5, top: 100 });
     const followed = new Map<string, number>();
     let repeated = 0;
@@ -221,11 +211,12 @@ describe("a trace", () => {
   });
 
   test("ends at tokens, those with the largest weight first", async () => {
+    const { graph } = opened;
     const { down } = await trace(graph, "final_resid:4", { top: 3 });
     expect(down.links).toHaveLength(1);
     const [{ name, rows }] = down.links;
     expect(name).toBe("unembedding:4");
-    const unembedding = await checkpoint.tensors.get("lm_head.weight")!.readDense();
+    const unembedding = (await opened.dense("lm_head.weight"))!;
     const expected = Array.from({ length: graph.config.vocab_size }, (_, row) => ({
       ...{ row, weight: unembedding[row * graph.config.d_model + 4] },
     }))
@@ -235,6 +226,7 @@ describe("a trace", () => {
   });
 
   test("a channel of q meets the same one of k", async () => {
+    const { graph } = opened;
     expect(await trace(graph, "0.attn.q:9")).toMatchObject({
       partner: "0.attn.k:9",
       down: { links: [], more: 0 },
@@ -249,6 +241,6 @@ describe("a trace", () => {
     ["2.mlp.post_act:3", "2.mlp.post_act is not a location of nodes"],
     ["1.mlp.post_act:112", "has the channels 0 to 111"],
   ])("%s is refused", async (node, message) => {
-    await expect(trace(graph, node)).rejects.toThrow(message);
+    await expect(trace(opened.graph, node)).rejects.toThrow(message);
   });
 });

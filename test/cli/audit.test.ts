@@ -24,10 +24,11 @@ const write = (name: string, changes?: object) => {
   writeFileSync(path, JSON.stringify(circuit(changes)));
   return path;
 };
-const small = ["--threads", "1", "--draws", "3", "--interchange-pairs", "2"];
+const direct = ["--threads", "1", "--draws", "3", "--interchange-pairs", "2"];
+const small = [...direct, "--searches", "0"];
 
 test("a line for each criterion, the same numbers in both files, and no corpus", {
-  timeout: 60_000,
+  timeout: 240_000,
 }, async () => {
   const out = `${scratch}/audit`;
   mkdirSync(out);
@@ -43,9 +44,14 @@ test("a line for each criterion, the same numbers in both files, and no corpus",
   );
   expect(summaries.map((line) => line.split(":")[0])).toEqual([
     ...["sufficiency", "ablations", "freezing", "necessity", "partial ablation", "interchange"],
+    ...["binarisation", "controls", "stability", "training seeds"],
   ]);
+  expect(summaries[7]).toBe("controls: not decided: nothing was searched");
   expect(summaries[1]).toMatch(/mean not measured, zero \d\.\d{4} nat, resample not measured/);
   const markdown = readFileSync(`${out}/audit.md`, "utf8");
+  const plots = [...markdown.matchAll(/!\[[^\]]+\]\(([^)]+)\)/g)].map(([, file]) => file);
+  expect(plots).toEqual(["sufficiency.svg", "necessity.svg", "partial-ablation.svg", "interchange.svg"]);
+  for (const file of plots) expect(readFileSync(`${out}/${file}`, "utf8")).toMatch(/^<svg .*<\/svg>\n$/s);
   const { circuit, calibrated } = audit.criteria[0].measures.report;
   expect(markdown).toContain(`${circuit.loss.toFixed(4)} | ${(100 * circuit.accuracy).toFixed(1)} %`);
   expect(calibrated.loss).not.toBe(circuit.loss);
@@ -57,7 +63,51 @@ test("a line for each criterion, the same numbers in both files, and no corpus",
   expect(await json(...args, "--threads", "2")).toEqual(audit);
 });
 
-test("what an audit needs is named", async () => {
+test("controls and stability: searched once, and not again when the audit is", {
+  timeout: 240_000,
+}, async () => {
+  const out = `${scratch}/searched`;
+  const settings = { k_coef: 1e-3, steps: 3, batch_pairs: 2, learning_rate: 0.1, seed: 4 };
+  const found = { method: "masks", settings, steps: ["bisection"], candidates: 1 };
+  const path = write("searched", {
+    found,
+    target_loss: 0.6,
+    task: { name: "else_elif", templates: "standard" },
+  });
+  const pairs = ["--train-pairs", "12", "--select-pairs", "6", "--report-pairs", "6"];
+  const args = [
+    "audit",
+    path,
+    ...direct,
+    ...pairs,
+    "--searches",
+    "1",
+    "--models",
+    trainedModel,
+    "--out",
+    out,
+  ];
+  const audit = await json(...args);
+  const [controls, stability, training] = audit.criteria.slice(7);
+  const size = { nodes: expect.any(Number), reached: expect.any(Boolean), loss: expect.any(Number) };
+  const outcome = { plain: size, calibrated: size };
+  expect(controls.measures).toMatchObject({ trials: 1, task: outcome, random: outcome });
+  // Random weights are not the model's.
+  expect(controls.measures.random.plain.loss).not.toBe(controls.measures.task.plain.loss);
+  expect(stability.measures.circuits.map(({ seed }: { seed: number | null }) => seed)).toEqual([null, 5]);
+  expect(stability.measures.circuits[1].nodes).toBe(controls.measures.task.plain.nodes);
+  // The same model once more: the search is that of the first further seed.
+  expect(training.measures.circuits[1].nodes).toBe(stability.measures.circuits[1].nodes);
+  const trials = readFileSync(`${out}/searches/trials.jsonl`, "utf8");
+  expect(trials.trimEnd().split("\n").length).toBe(controls.measures.nonsense ? 4 : 3);
+  expect(readFileSync(`${out}/audit.md`, "utf8")).toContain(
+    "![Nodes that the same search needs](controls.svg)",
+  );
+  expect(await json(...args)).toEqual(audit);
+  expect(readFileSync(`${out}/searches/trials.jsonl`, "utf8")).toBe(trials);
+});
+
+test("what an audit needs is named", { timeout: 120_000 }, async () => {
   const audit = (path: string, ...more: string[]) => failure(1, "audit", path, ...small, ...more);
   expect(await audit(write("unnamed"))).toMatch(/no task "mine".*Name the file of its pairs with --task/s);
   const other = write("other", { model: { name: "other", sha256: "0".repeat(64) } });
