@@ -98,6 +98,7 @@ export {
   type TaskEvaluation,
 } from "./tasks/evaluate.js";
 export { findTask, tasks } from "./tasks/registry.js";
+export { scoreCandidates, type TaskScore } from "./tasks/score.js";
 export type { Pair, Task } from "./tasks/task.js";
 export type { Tensor } from "./tensor.js";
 export { Tokenizer } from "./tokenizer/tokenizer.js";
