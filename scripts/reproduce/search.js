@@ -131,3 +131,18 @@ async function edgeCircuitLoss(masked, circuit, batch, means) {
   const [logits] = await masked.evaluate(batch, [masks], { edits: [edits] });
   return scoreCandidates(logits).loss;
 }
+
+/**
+ * The circuit that stands for a task: of those that reach the target the one with the fewest edges, then nodes, then the
+ * least loss on the select split. undefined: there is none.
+ */
+export function bestCircuit({ circuits }) {
+  const keys = ({ edges, nodes, losses }) => [edges, nodes, losses.select.circuit];
+  return circuits
+    .filter(({ reached }) => reached)
+    .sort((a, b) => {
+      const [first, second] = [keys(a), keys(b)];
+      const at = first.findIndex((value, i) => value !== second[i]);
+      return at < 0 ? 0 : first[at] - second[at];
+    })[0];
+}
