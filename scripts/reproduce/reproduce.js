@@ -29,6 +29,7 @@ const { positionals, values } = parseArgs({
     ...{ target: text("0.15"), "k-coef": text("1e-4,2e-4,5e-4,1e-3,2e-3,5e-3,1e-2,2e-2,5e-2") },
     ...{ seeds: text("3"), steps: text("400"), "batch-pairs": text("64"), "learning-rate": text("3e-3") },
     ...{ "train-pairs": text("512"), "select-pairs": text("256"), "report-pairs": text("256") },
+    ...{ "means-tokens": text("262144"), "loss-tokens": text("524288") },
     ...{ draws: text("64"), workers: text("2"), kernels: text("auto"), prediction: text(), name: text() },
     "no-edge-pruning": { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
@@ -84,6 +85,7 @@ function readSettings() {
     ...{ batchPairs: integer("batch-pairs"), learningRate: number("learning-rate") },
     ...{ trainPairs: integer("train-pairs"), selectPairs: integer("select-pairs") },
     ...{ reportPairs: integer("report-pairs"), edgePruning: !values["no-edge-pruning"] },
+    ...{ meansTokens: integer("means-tokens"), lossTokens: integer("loss-tokens") },
     ...{ kernels: values.kernels, workers: integer("workers"), draws: integer("draws") },
     ...{ prediction: values.prediction, name: values.name },
   };

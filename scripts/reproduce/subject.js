@@ -14,9 +14,6 @@ import {
 // As the command line does.
 if (process.version.startsWith("v20.")) setFlagsFromString("--experimental-wasm-relaxed-simd");
 
-/** Most validation tokens that a pretraining loss is taken over. */
-const LOSS_TOKENS = 2 ** 19;
-
 /** A model that circuits are looked for in, with its means and what it can do. */
 export class Subject {
   /** @param label names its directory among the measurements */
@@ -29,7 +26,9 @@ export class Subject {
     const sha256 = await modelHash(model);
     await run.describe(`${label}/model.json`, { path, sha256, kernels: model.kernels });
     progress(label, "means of the nodes");
-    const means = await meansOfCorpus(model, corpus, { path: run.file(`${label}/means.safetensors`) });
+    const means = await meansOfCorpus(model, corpus, {
+      ...{ path: run.file(`${label}/means.safetensors`), tokens: settings.meansTokens },
+    });
     return new Subject({ label, path, models, sha256, means, run, corpus, settings });
   }
 
@@ -60,7 +59,7 @@ export class Subject {
       progress(this.label, "pretraining loss");
       const { endOfText } = this.corpus.manifest.tokenizer;
       const tokens = await this.corpus.tokens("validation");
-      return evaluateCorpus(this.model, tokens, { endOfText, maxTokens: LOSS_TOKENS });
+      return evaluateCorpus(this.model, tokens, { endOfText, maxTokens: this.settings.lossTokens });
     });
   }
 
