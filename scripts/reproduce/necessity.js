@@ -24,11 +24,11 @@ export default async function necessity(context) {
         if (!best) return null;
         return run.once(`${kind}/necessity/${row.task}.json`, async () => {
           const circuit = await readCircuitFile(run.file(best.circuit));
-          const { trainPairs, reportPairs } = settings;
+          const { trainPairs, selectPairs, reportPairs } = settings;
           const audited = await prepareAudit({
             ...{ model: masked.model, circuit, means: subject.means, resampleFrom: null },
             task: context.tasks.find(({ name }) => name === row.task),
-            splits: { trainPairs, reportPairs },
+            splits: { trainPairs, selectPairs, reportPairs },
           });
           const { held, measures } = await auditNecessity(audited, settings.draws);
           progress(kind, row.task, `without the circuit ${nats(measures.complement.loss)}`);

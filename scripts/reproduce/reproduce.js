@@ -27,10 +27,11 @@ const { positionals, values } = parseArgs({
   options: {
     ...{ out: text(), sparse: text(), dense: text(), ladder: text(), corpus: text(), tasks: text("all") },
     ...{ target: text("0.15"), "k-coef": text("1e-4,2e-4,5e-4,1e-3,2e-3,5e-3,1e-2,2e-2,5e-2") },
-    ...{ seeds: text("3"), steps: text("400"), "batch-pairs": text("64"), "learning-rate": text("3e-3") },
+    ...{ seeds: text("3"), steps: text("120"), "batch-pairs": text("32"), "learning-rate": text("2e-2") },
     ...{ "train-pairs": text("512"), "select-pairs": text("256"), "report-pairs": text("256") },
     ...{ "means-tokens": text("262144"), "loss-tokens": text("524288") },
     ...{ draws: text("64"), workers: text("2"), kernels: text("auto"), prediction: text(), name: text() },
+    audit: text(""),
     "no-edge-pruning": { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
@@ -55,7 +56,14 @@ if (values.help || steps.length === 0 || unknown !== undefined || !values.out) {
 try {
   const run = new RunDirectory(values.out);
   const settings = readSettings();
-  const { workers: _, prediction: _where, name: _name, draws: _draws, ...described } = settings;
+  const {
+    workers: _,
+    prediction: _where,
+    name: _name,
+    draws: _draws,
+    audit: _audit,
+    ...described
+  } = settings;
   await run.describe("settings.json", described);
   const context = { run, settings, tasks: readTasks(), paths: await readPaths(run) };
   for (const step of steps) {
@@ -87,7 +95,7 @@ function readSettings() {
     ...{ reportPairs: integer("report-pairs"), edgePruning: !values["no-edge-pruning"] },
     ...{ meansTokens: integer("means-tokens"), lossTokens: integer("loss-tokens") },
     ...{ kernels: values.kernels, workers: integer("workers"), draws: integer("draws") },
-    ...{ prediction: values.prediction, name: values.name },
+    ...{ prediction: values.prediction, name: values.name, audit: values.audit },
   };
   if (trialCount(settings) > MOST_TRIALS) {
     throw new Error(

@@ -1,21 +1,16 @@
 // Writes the circuits of the sparse model beside it, each with its audit: what a package carries.
-import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { cp, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  auditCircuit,
-  formatAudit,
-  meansOfCorpus,
-  readCircuitFile,
-  summaryLine,
-  writeCircuitFile,
-} from "../../dist/node/index.js";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { meansOfCorpus, readCircuitFile, writeCircuitFile } from "../../dist/node/index.js";
 import { isSolved, withSubject } from "./circuits.js";
 import { nats, table } from "./markdown.js";
 import { bestCircuit, findCircuits } from "./search.js";
 import { progress } from "./subject.js";
 
-/** Sequences that resampled values come from, as `sparselens audit` takes them. */
-const WINDOWS = 256;
+const cli = fileURLToPath(new URL("../../dist/node/cli.js", import.meta.url));
 
 export default async function ship(context) {
   const { run, tasks, settings, corpus } = context;
@@ -29,7 +24,6 @@ export default async function ship(context) {
     await mkdir(target, { recursive: true });
     // Beside the model, where every command looks for them.
     await meansOfCorpus(subject.model, corpus);
-    const resampleFrom = windowsOf(await corpus.tokens("train"), subject.model.config.block_size);
     const rows = await subject.each(solved, async (task, masked) => {
       const best = bestCircuit(await findCircuits(subject, masked, task));
       if (!best) return { task: task.name, shipped: false };
@@ -39,25 +33,14 @@ export default async function ship(context) {
         const edges = named(await readCircuitFile(run.file(best.pruned.circuit)), settings);
         await writeCircuitFile(join(target, `${task.name}-edges.json`), edges);
       }
-      const base = `sparse/audits/${task.name}`;
-      const audit = await run.once(`${base}/audit.json`, async () => {
-        progress("sparse", task.name, "audit");
-        const { trainPairs, reportPairs, draws } = settings;
-        const audited = await auditCircuit({
-          ...{ model: masked.model, circuit, task, means: subject.means, resampleFrom, draws },
-          splits: { trainPairs, reportPairs },
-        });
-        await run.write(`${base}/audit.md`, formatAudit(audited));
-        return audited;
+      const audit = await auditOf(subject, task.name, join(target, `${task.name}.json`));
+      await cp(run.file(`sparse/audits/${task.name}`), join(target, `${task.name}-audit`), {
+        recursive: true,
       });
-      for (const ending of ["json", "md"]) {
-        await copyFile(run.file(`${base}/audit.${ending}`), join(target, `${task.name}-audit.${ending}`));
-      }
       return {
         ...{ task: task.name, shipped: true, seed: best.seed, nodes: best.nodes, edges: best.edges },
         ...{ pruned: best.pruned?.edges ?? null, losses: best.losses.report },
         criteria: audit.criteria.map(({ name, held, summary }) => ({ name, held, summary })),
-        summary: audit.criteria.map(summaryLine),
       };
     });
     await run.writeJson("shipped.json", rows);
@@ -71,12 +54,23 @@ function named(circuit, { name }) {
   return name === undefined ? circuit : { ...circuit, model: { ...circuit.model, name } };
 }
 
-function windowsOf(tokens, length) {
-  const count = Math.min(WINDOWS, Math.floor(tokens.length / length));
-  return Array.from({ length: count }, (_, i) => {
-    const start = Math.floor((i * (tokens.length - length)) / count);
-    return tokens.subarray(start, start + length);
-  });
+/** As the command line audits: with all that it asks. */
+async function auditOf({ run, corpus, path, settings }, task, circuit) {
+  const out = `sparse/audits/${task}`;
+  if (run.has(`${out}/audit.json`)) return run.read(`${out}/audit.json`);
+  progress("sparse", task, "audit");
+  const { trainPairs, reportPairs, draws, audit } = settings;
+  const argv = [
+    ...[cli, "audit", circuit, "--model", path, "--corpus", corpus.directory, "--out", run.file(out)],
+    ...["--train-pairs", trainPairs, "--report-pairs", reportPairs, "--draws", draws].map(String),
+    ...audit.split(" ").filter((word) => word !== ""),
+  ];
+  try {
+    await promisify(execFile)(process.execPath, argv, { maxBuffer: 2 ** 26 });
+  } catch ({ message, stderr }) {
+    throw new Error(`The audit of ${task} failed: ${stderr || message}`);
+  }
+  return run.read(`${out}/audit.json`);
 }
 
 function report(rows, { target, seeds }) {
