@@ -7,6 +7,13 @@ export {
   viewActivations,
 } from "./circuits/activation-view.js";
 export { assembleCircuit, circuitEdges, measureNodes, nodeScores } from "./circuits/assemble.js";
+export {
+  attentionPoints,
+  type Head,
+  type HeadAttention,
+  lastAttention,
+  sinkLogit,
+} from "./circuits/attention.js";
 export { type Audit, type AuditOptions, auditCircuit } from "./circuits/audit.js";
 export { auditAblations } from "./circuits/audit-ablations.js";
 export type { AuditCriterion, Distribution } from "./circuits/audit-criterion.js";
@@ -31,6 +38,8 @@ export { edgesAsCsv, nodesAsCsv } from "./circuits/circuit-csv.js";
 export { circuitAsDot } from "./circuits/circuit-dot.js";
 export { readCircuitFile, writeCircuitFile } from "./circuits/circuit-file.js";
 export { edgeConstants, edgeEdits } from "./circuits/edge-edits.js";
+export { channelsOf, type ExchangePositions, exchange } from "./circuits/exchange.js";
+export { type InterveneOptions, type InterventionEffect, intervene } from "./circuits/intervene.js";
 export { MASK_TRAINING_DEFAULTS, type MaskTrainingSettings } from "./circuits/mask-optimizer.js";
 export { MaskedModel } from "./circuits/masked-model.js";
 export { ablationConstants, computeMeans, type Means } from "./circuits/means.js";

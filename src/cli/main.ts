@@ -9,6 +9,7 @@ import { exitCodeOf, Interrupted, report } from "./failures.js";
 import { addForward } from "./forward.js";
 import { addGenerate } from "./generate.js";
 import { addInfo } from "./info.js";
+import { addIntervene } from "./intervene.js";
 import { addNode } from "./node.js";
 import { version } from "./package.js";
 import { addPrune } from "./prune.js";
@@ -87,6 +88,7 @@ Examples:
     addTrain,
     addPrune,
     addAudit,
+    addIntervene,
     addBench,
     addStart,
   ])
