@@ -38,7 +38,7 @@ export { edgesAsCsv, nodesAsCsv } from "./circuits/circuit-csv.js";
 export { circuitAsDot } from "./circuits/circuit-dot.js";
 export { readCircuitFile, writeCircuitFile } from "./circuits/circuit-file.js";
 export { edgeConstants, edgeEdits } from "./circuits/edge-edits.js";
-export { channelsOf, type ExchangePositions, exchange } from "./circuits/exchange.js";
+export { channelsOf, type ExchangePositions, exchange, firstExchanged } from "./circuits/exchange.js";
 export { type InterveneOptions, type InterventionEffect, intervene } from "./circuits/intervene.js";
 export { MASK_TRAINING_DEFAULTS, type MaskTrainingSettings } from "./circuits/mask-optimizer.js";
 export { MaskedModel } from "./circuits/masked-model.js";

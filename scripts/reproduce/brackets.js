@@ -1,5 +1,5 @@
 // Prompts of bracket counting whose lists are as long as one wants, and comments before them; and what a model does there.
-import { prepareSplits } from "../../dist/node/index.js";
+import { firstExchanged, prepareSplits } from "../../dist/node/index.js";
 
 export const TASK = "bracket_counting";
 /** Lists that prompts are compared at. */
@@ -93,24 +93,14 @@ export function lastValues(activations, { point, channel }) {
   return activations.get(point).map(({ data, shape: [rows, width] }) => data[(rows - 1) * width + channel]);
 }
 
-/** Position in each prompt from which on it is the same as the other of its pair, counted from the end. */
-export function commonEnds(sequences) {
-  return sequences.map((tokens, i) => {
-    const other = sequences[i ^ 1];
-    let common = 0;
-    while (tokens.at(-1 - common) === other.at(-1 - common) && common < tokens.length) common++;
-    return tokens.length - common;
-  });
-}
-
 /**
  * A channel moved from where it is in the flat prompt of each pair towards where it is in the nested one: 0 as flat, 1 as
- * nested, wherever the two prompts end alike.
+ * nested, wherever the two prompts correspond.
  * @param activations of the same prompts, without interventions
  */
 export function moveChannel({ sequences }, activations, { point, channel }, factor) {
   const before = activations.get(point);
-  const starts = commonEnds(sequences);
+  const starts = sequences.map((tokens, i) => firstExchanged(tokens, sequences[i ^ 1]));
   return {
     [point]: ({ data, shape: [rows, width] }, { sequence }) => {
       const pair = sequence & ~1;

@@ -3,7 +3,13 @@
 // elements. Commit the file before the step `measure`.
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { findTask, readCircuitFile } from "../../dist/node/index.js";
+import {
+  attentionPoints,
+  findTask,
+  lastAttention,
+  readCircuitFile,
+  sinkLogit,
+} from "../../dist/node/index.js";
 import {
   batchOf,
   COMMENTS,
@@ -64,7 +70,7 @@ async function derive({ model, sha256, path }, circuit, task) {
   }
   const channel = shares.reduce((a, b) => (b.share > a.share ? b : a));
   const head = readHead(model, batch, reference, circuit, channel, layers.get(channel.point));
-  const attention = await readAttention(model, batch, reference, head);
+  const attention = await readAttention(model, reference, head);
 
   const tokens = (options) => mean(batchOf(model, programs, options).sequences.map(({ length }) => length));
   const context = tokens({});
@@ -150,7 +156,6 @@ function readHead({ config, tokenizer }, { sequences }, { activations }, circuit
     .filter(([, target]) => target === `${point}:${channel}`)
     .map(([source, , weight]) => ({ ...parseNode(source), weight }));
   if (inputs.length === 0) throw new Error(`No value feeds ${point}:${channel} in this circuit.`);
-  const y = activations.get(`${layer}.attn.y`);
   const heads = new Map();
   for (const { channel: value, weight } of inputs) {
     const head = Math.floor(value / config.d_head);
@@ -159,7 +164,6 @@ function readHead({ config, tokenizer }, { sequences }, { activations }, circuit
     const before = heads.get(head) ?? { moved: 0, values: [] };
     heads.set(head, { moved: before.moved + moved, values: [...before.values, { channel: value, weight }] });
   }
-  if (y === undefined) throw new Error("unreachable");
   const [head, { values }] = [...heads].reduce((a, b) =>
     Math.abs(b[1].moved) > Math.abs(a[1].moved) ? b : a,
   );
@@ -205,28 +209,15 @@ function opensList(tokens, tokenizer) {
  * Whether the last token's attention is a mean over the context: the number of tokens that it is spread over, as a share of
  * all, 1 for a mean; and the sink's weight, in tokens.
  */
-async function readAttention(model, { sequences }, { activations }, { layer, head }) {
-  const { d_head: width, sink: hasSink } = model.config;
-  const name = `transformer.h.${layer}.attn.attn_imp.sink_logit`;
-  const { vectors } = hasSink ? await model.run({ type: "weights", names: [name] }) : {};
-  const [q, k] = ["q", "k"].map((part) => activations.get(`${layer}.attn.${part}`));
-  const each = sequences.map((tokens, i) => {
-    const [rows, stride] = [tokens.length, q[i].shape[1]];
-    const query = q[i].data.subarray(
-      (rows - 1) * stride + head * width,
-      (rows - 1) * stride + (head + 1) * width,
-    );
-    const scores = Array.from(
-      { length: rows },
-      (_, row) =>
-        query.reduce((sum, x, j) => sum + x * k[i].data[row * stride + head * width + j], 0) /
-        Math.sqrt(width),
-    );
-    const weights = scores.map(Math.exp);
-    const total = weights.reduce((sum, weight) => sum + weight, 0);
-    const entropy = -weights.reduce((sum, weight) => sum + (weight / total) * Math.log(weight / total), 0);
-    const sink = hasSink ? Math.exp(vectors.get(name)[head]) / (total / rows) : 0;
-    return { spread: Math.exp(entropy) / rows, sink };
+async function readAttention(model, { activations }, head) {
+  const sink = await sinkLogit(model, head);
+  const [q, k] = attentionPoints(head).map((point) => activations.get(point));
+  const each = q.map((values, i) => {
+    const attention = lastAttention(model, head, values, k[i], sink);
+    const total = 1 - attention.sink;
+    const shares = Array.from(attention.weights, (weight) => weight / total);
+    const entropy = -shares.reduce((sum, share) => sum + (share > 0 ? share * Math.log(share) : 0), 0);
+    return { spread: Math.exp(entropy) / shares.length, sink: (attention.sink / total) * shares.length };
   });
   return { spread: mean(each.map((one) => one.spread)), sink: mean(each.map((one) => one.sink)) };
 }
