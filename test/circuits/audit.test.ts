@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   type AuditSubject,
@@ -25,8 +24,9 @@ import { distributionOf } from "../../src/circuits/audit-criterion.js";
 import { drawMatchedNodes } from "../../src/circuits/audit-necessity.js";
 import { firstExchanged } from "../../src/circuits/exchange.js";
 import { Random } from "../../src/random.js";
+import { trainedModel } from "../support/trained-model.js";
 
-const source = fileURLToPath(new URL("../../models/default", import.meta.url));
+const source = trainedModel;
 const task = findTask("bracket_counting");
 const splits = { trainPairs: 6, reportPairs: 5 };
 let model: Model;

@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import {
   ablationConstants,
@@ -15,8 +14,9 @@ import {
   prepareSplits,
   pruneEdges,
 } from "../../dist/node/index.js";
+import { trainedModel } from "../support/trained-model.js";
 
-const source = fileURLToPath(new URL("../../models/default", import.meta.url));
+const source = trainedModel;
 
 test("the loss of a circuit with pruned edges is that of the model run as it", {
   timeout: 120_000,

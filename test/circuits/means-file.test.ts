@@ -1,7 +1,6 @@
 import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   findMeans,
@@ -12,13 +11,14 @@ import {
   writeCorpus,
 } from "../../dist/node/index.js";
 import { fixtures } from "../support/fixtures.js";
+import { trainedModel } from "../support/trained-model.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "means-"));
 const source = join(scratch, "model");
 const other = fixtures.find((path) => path.endsWith("05_yolo2_like_d64"))!;
 let model: Model;
 beforeAll(async () => {
-  cpSync(fileURLToPath(new URL("../../models/default", import.meta.url)), source, { recursive: true });
+  cpSync(trainedModel, source, { recursive: true });
   model = await loadModel(source, { threads: 1 });
   const tokenizer = { tokenizer: model.tokenizer!, source };
   for (const seed of [1, 2]) {

@@ -1,7 +1,6 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import {
   circuitAblation,
@@ -14,8 +13,9 @@ import {
   prune,
   readCircuitFile,
 } from "../../dist/node/index.js";
+import { trainedModel } from "../support/trained-model.js";
 
-const source = fileURLToPath(new URL("../../models/default", import.meta.url));
+const source = trainedModel;
 const settings = { ...MASK_TRAINING_DEFAULTS, steps: 6, batch_pairs: 4, learning_rate: 0.05 };
 const plan = {
   kind: "grid" as const,

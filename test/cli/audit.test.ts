@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { trainedModel } from "../support/trained-model.js";
 import { failure, json, output, scratchDirectory } from "./run.js";
 
 const scratch = scratchDirectory();
@@ -60,7 +61,9 @@ test("what an audit needs is named", async () => {
   const audit = (path: string, ...more: string[]) => failure(1, "audit", path, ...small, ...more);
   expect(await audit(write("unnamed"))).toMatch(/no task "mine".*Name the file of its pairs with --task/s);
   const other = write("other", { model: { name: "other", sha256: "0".repeat(64) } });
-  expect(await audit(other, "--task", task, "--model", "default")).toMatch(/is a circuit of another model/);
+  expect(await audit(other, "--task", task, "--model", trainedModel)).toMatch(
+    /is a circuit of another model/,
+  );
   const means = { source: "text", sha256: "0".repeat(64), tokens: 9 };
   const mean = write("mean", { ablation: "mean", means });
   expect(await audit(mean, "--task", task)).toMatch(/means of the circuit \(of the corpus text\) are not in/);

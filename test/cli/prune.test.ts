@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { trainedModel } from "../support/trained-model.js";
 import { failure, json, output, scratchDirectory } from "./run.js";
 
 const scratch = scratchDirectory();
@@ -26,7 +27,7 @@ test("a circuit for a task of one's own, and the model run as it", { timeout: 12
   const out = `${scratch}/circuits`;
   const args = [
     "prune",
-    "default",
+    trainedModel,
     "--task",
     task,
     "--ablation",
@@ -48,12 +49,12 @@ test("a circuit for a task of one's own, and the model run as it", { timeout: 12
   // Again, for people: nothing is trained anew.
   expect(await output(...args, "--target", "0.69")).toMatch(/^task +target.*\nmine +0\.69/);
 
-  const forward = ["forward", "default", "--prompt", "for x", "--out", `${scratch}/f.safetensors`];
+  const forward = ["forward", trainedModel, "--prompt", "for x", "--out", `${scratch}/f.safetensors`];
   const whole = await json(...forward);
   const circuit = await json(...forward, "--circuit", file);
   expect(circuit.next).not.toEqual(whole.next);
   expect((await json(...forward, "--circuit", file, "--complement")).next).not.toEqual(circuit.next);
-  await output("generate", "default", "--prompt", "for x", "--circuit", file, "-n", "2");
+  await output("generate", trainedModel, "--prompt", "for x", "--circuit", file, "-n", "2");
   expect(await failure(1, ...forward, "--complement")).toMatch(/name one with --circuit/);
   const other = `${scratch}/other.json`;
   writeFileSync(other, readFileSync(file, "utf8").replace(/"sha256":"..../, '"sha256":"0000'));
@@ -61,7 +62,7 @@ test("a circuit for a task of one's own, and the model run as it", { timeout: 12
 });
 
 test("mean ablation without means, and a task that there is not", async () => {
-  const args = ["prune", "default", "--out", `${scratch}/none`];
+  const args = ["prune", trainedModel, "--out", `${scratch}/none`];
   expect(await failure(1, ...args, "--task", "else_elif")).toMatch(/name a corpus with --corpus/);
   expect(await failure(1, ...args, "--task", "else_elf")).toMatch(/Did you mean else_elif/);
 });

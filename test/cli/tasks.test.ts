@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { trainedModel } from "../support/trained-model.js";
 import { failure, fixture, json, modelWithTokenizer, output, scratchDirectory } from "./run.js";
 
 const scratch = scratchDirectory();
@@ -22,7 +23,7 @@ test("tasks lists the twenty", async () => {
 });
 
 test("tasks NAME shows pairs with their answers", async () => {
-  const text = await output("tasks", "while_return_true", "--pairs", "2", "--model", "default");
+  const text = await output("tasks", "while_return_true", "--pairs", "2", "--model", trainedModel);
   expect(text.match(/True«:\n[^»]+»\n/g)).toHaveLength(2);
   expect(text.match(/^candidates: ":\\n" \(\d+\), "\\n" \(\d+\)$/gm)).toHaveLength(2);
   const drawn = await json("tasks", "while_return_true", "--pairs", "2");
@@ -42,7 +43,7 @@ test("tasks that are not there", async () => {
 });
 
 test("eval measures tasks, the package's and one's own", async () => {
-  const result = await json("eval", "default", "--tasks", `while_return_true,${own}`, "--pairs", "4");
+  const result = await json("eval", trainedModel, "--tasks", `while_return_true,${own}`, "--pairs", "4");
   expect(result.tasks.map((one: { task: string; templates: string }) => [one.task, one.templates])).toEqual([
     ["while_return_true", "standard"],
     ["while_return_true", "unseen"],
@@ -51,7 +52,7 @@ test("eval measures tasks, the package's and one's own", async () => {
   // Of eight pairs, two are for the report.
   expect(result.tasks.map((one: { score: { pairs: number } }) => one.score.pairs)).toEqual([4, 4, 2]);
   expect(result.summary.unseen).toEqual({ tasks: 1, accurate: 1, lowLoss: 1, both: 1 });
-  const table = await output("eval", "default", "--tasks", "while_return_true", "--pairs", "4");
+  const table = await output("eval", trainedModel, "--tasks", "while_return_true", "--pairs", "4");
   expect(table).toMatch(
     /^while_return_true +100 % +0\.\d{4} +100 % +0\.\d{4} +20 % of the pairs do not fit$/m,
   );
@@ -66,13 +67,13 @@ test("eval says what it cannot measure", async () => {
     "var_swap, standard: None of its pairs can be used: a prompt has more than 22 tokens (",
   );
   expect(await failure(1, "eval", fixture)).toContain("came without a tokenizer");
-  expect(await failure(1, "eval", "default", "--tasks", "nothing")).toContain('no task "nothing"');
-  expect(await failure(1, "eval", "default", "--tasks", own, "--corpus", scratch)).toContain(
+  expect(await failure(1, "eval", trainedModel, "--tasks", "nothing")).toContain('no task "nothing"');
+  expect(await failure(1, "eval", trainedModel, "--tasks", own, "--corpus", scratch)).toContain(
     "holds no corpus",
   );
-  expect(await failure(2, "eval", "default", "--split", "test")).toContain(
+  expect(await failure(2, "eval", trainedModel, "--split", "test")).toContain(
     "Allowed choices are train, select",
   );
-  expect(await failure(2, "eval", "default", "--pairs", "0")).toContain("an integer from 1");
-  expect(await failure(2, "eval", "default", "--corpus-tokens", "9")).toContain("--corpus names");
+  expect(await failure(2, "eval", trainedModel, "--pairs", "0")).toContain("an integer from 1");
+  expect(await failure(2, "eval", trainedModel, "--corpus-tokens", "9")).toContain("--corpus names");
 });

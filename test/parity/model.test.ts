@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadModel, type Model, SparseLensError } from "../../dist/node/index.js";
+import { trainedModel } from "../support/trained-model.js";
 
-// The edges of the API, on the embedded model.
+// The edges of the API, on a small trained model.
 describe("Model", () => {
   let model: Model;
   beforeAll(async () => {
-    model = await loadModel("models/default", { threads: 2, kernels: "simd" });
+    model = await loadModel(trainedModel, { threads: 2, kernels: "simd" });
   });
   afterAll(() => model.dispose());
 
@@ -167,7 +168,7 @@ describe("Model", () => {
   });
 
   it("computes in float64 what float32 approximates", async () => {
-    const exact = await loadModel("models/default", { threads: 1, precision: "float64" });
+    const exact = await loadModel(trainedModel, { threads: 1, precision: "float64" });
     const [a, b] = await Promise.all([exact.forward([7, 8, 9]), model.forward([7, 8, 9])]);
     const difference = a.logits.data.map((value, i) => Math.abs(value - b.logits.data[i]));
     expect(Math.max(...difference)).toBeLessThan(1e-4);
@@ -176,6 +177,6 @@ describe("Model", () => {
 
   it("rejects a load that is aborted", async () => {
     const reason = new Error("changed my mind");
-    await expect(loadModel("models/default", { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(loadModel(trainedModel, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 });

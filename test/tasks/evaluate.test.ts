@@ -5,12 +5,13 @@ import { prepareTask, promptOf } from "../../src/tasks/batch.js";
 import { evaluateCorpus, evaluateTasks } from "../../src/tasks/evaluate.js";
 import { findTask } from "../../src/tasks/registry.js";
 import { scoreTask } from "../../src/tasks/score.js";
+import { trainedModel } from "../support/trained-model.js";
 import { available } from "./support.js";
 
-describe("on the embedded model", () => {
+describe("on a small trained model", () => {
   let model: Model;
   beforeAll(async () => {
-    model = (await loadModel("models/default", { threads: 1, kernels: "simd" })) as unknown as Model;
+    model = (await loadModel(trainedModel, { threads: 1, kernels: "simd" })) as unknown as Model;
   });
   afterAll(() => model.dispose());
 

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { BatchOptions, TaskBatch, TaskUnavailable } from "../../src/tasks/batch.js";
 import type { Pair, PairOptions, Task } from "../../src/tasks/task.js";
 import { Tokenizer } from "../../src/tokenizer/tokenizer.js";
+import { trainedModel } from "../support/trained-model.js";
 
-const path = fileURLToPath(new URL("../../models/default/tokenizer.json", import.meta.url));
+const path = `${trainedModel}/tokenizer.json`;
 
-/** That of the embedded model. */
+/** That of a small trained model. */
 export const tokenizer = Tokenizer.fromTokenizerJson(JSON.parse(readFileSync(path, "utf8")), path);
 
 export function take(task: Task, count: number, options: Partial<PairOptions> = {}): Pair[] {

@@ -74,7 +74,7 @@ function derived(draft: Draft, item: string, element: Element): string {
 function aside(draft: Draft, item: string, element: Element): string {
   return draft.weighted<() => string>([
     [2, () => `print(${item})`],
-    [1, () => printValue(draft, item, item, element === "str")],
+    [1, () => printValue(draft, item, item)],
     [
       1,
       () => code`
@@ -239,7 +239,7 @@ function between(draft: Draft, scope: Scope, all: readonly Accumulator[]): strin
   const size = kind === "number" ? name : `len(${name})`;
   return draft.either(
     () => `print(${size})`,
-    () => printValue(draft, name, name, kind === "string"),
+    () => printValue(draft, name, name),
     () => printNotice(draft),
     () => `if ${size} == 0:\n    return None`,
     () => `if ${size} > ${factor(draft)}:\n    print(${name})`,
@@ -324,11 +324,9 @@ export function workspace(draft: Draft, scope: Scope): string {
     if (draft.chance(0.2)) statements.push(direct(accumulator));
     if (draft.chance(0.2)) statements.push(printNotice(draft));
   }
-  for (const { name, kind } of draft.random.shuffle([...all])) {
+  for (const { name } of draft.random.shuffle([...all])) {
     if (draft.chance(0.6))
-      statements.push(
-        draft.chance(0.4) ? `print(${name})` : printValue(draft, name, name, kind === "string"),
-      );
+      statements.push(draft.chance(0.4) ? `print(${name})` : printValue(draft, name, name));
   }
   return statements.join("\n");
 }

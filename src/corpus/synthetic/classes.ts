@@ -1,11 +1,10 @@
 import { code } from "./code.js";
-import { flagTest } from "./conditions.js";
 import { chain, collection, stack } from "./containers.js";
 import { capital, type Definition, type Draft } from "./draft.js";
-import { printBetween, printNotice, printValue } from "./printing.js";
+import { printBetween, printValue } from "./printing.js";
 import { instanceName, record } from "./records.js";
-import { factor, number, person, text, word } from "./values.js";
-import { accumulators, numberAttributes, textAttributes } from "./words.js";
+import { factor, number, person } from "./values.js";
+import { numberAttributes, textAttributes } from "./words.js";
 
 function account(draft: Draft): Definition {
   const className = draft.define(
@@ -48,7 +47,7 @@ function account(draft: Draft): Definition {
                   ${refuse}
               self.${balance} -= ${amount}
               return ${draft.pick(["True", `self.${balance}`])}
-          ${draft.maybe(0.3, () => `\ndef report(self):\n    ${printBetween(draft, `${capital(balance)} of`, `self.${owner}`, "", true)}\n    print(self.${balance})`)}
+          ${draft.maybe(0.3, () => `\ndef report(self):\n    ${printBetween(draft, `${capital(balance)} of`, `self.${owner}`)}\n    print(self.${balance})`)}
     `,
     usage: [
       `${instance} = ${className}(${person(draft)}, ${factor(draft)}0)`,
@@ -136,7 +135,7 @@ function family(draft: Draft): Definition {
               ${withInit && index === 0 ? initializer : ""}
               def ${verb}(self):
                   ${draft.either(
-                    () => printBetween(draft, child.sound, `self.${field}`, "", true),
+                    () => printBetween(draft, child.sound, `self.${field}`),
                     () => `return ${draft.string(child.sound)}`,
                     () => `print(${draft.string(child.sound)})`,
                   )}
@@ -148,91 +147,15 @@ function family(draft: Draft): Definition {
   };
 }
 
-/** A class that goes through states: switched on and off, counting, collecting text and what it has seen. */
-function machine(draft: Draft): Definition {
-  const scope = draft.scope();
-  const className = draft.define(
-    draft.pick([
-      "Counter",
-      "Timer",
-      "Robot",
-      "Lamp",
-      "Game",
-      "Logger",
-      "Parser",
-      "Device",
-      "Sensor",
-      "Printer",
-      "Clock",
-      "Door",
-      "Engine",
-      "Session",
-    ]),
-  );
-  const instance = instanceName(className);
-  const flag = scope.name([
-    "running",
-    "active",
-    "enabled",
-    "open",
-    "ready",
-    "locked",
-    "visible",
-    "connected",
-  ]);
-  const count = scope.name(["count", "steps", "ticks", "uses", "level", "turns"]);
-  const log = scope.name([...accumulators, "text", "history", "output"]);
-  const names = scope.name([...accumulators, "seen", "known", "users"]);
-  const name = scope.name(["name", "owner", "label", "title", "model"]);
-  const word_ = scope.name(["word", "message", "value", "item", "line", "event"]);
-  const on = draft.pick(["start", "enable", "turn_on", "open_it", "activate"]);
-  const off = {
-    start: "stop",
-    enable: "disable",
-    turn_on: "turn_off",
-    open_it: "close_it",
-    activate: "reset",
-  }[on]!;
-  const [first, second] = draft.random.shuffle([
-    `self.${log} = ${draft.string("")}`,
-    `self.${names} = set()`,
-  ]) as [string, string];
-  return {
-    code: code`
-      class ${className}:
-          def __init__(self, ${name}):
-              self.${name} = ${name}
-              self.${flag} = False
-              ${draft.maybe(0.5, () => `self.${count} = 0`)}
-              ${first}
-              ${second}
-
-          def ${on}(self):
-              self.${flag} = True
-
-          def ${off}(self):
-              if ${flagTest(draft, `self.${flag}`)}:
-                  ${draft.pick([printNotice(draft), "return"])}
-              self.${flag} = False
-
-          def record(self, ${word_}):
-              ${draft.random.shuffle([`self.${names}.add(${word_})`, `self.${log} += ${word_}`]).join("\n")}
-    `,
-    usage: `${instance} = ${className}(${text(draft)})\n${instance}.${on}()\n${instance}.record(${word(draft)})\nprint(${instance}.${log})`,
-  };
-}
-
 export const classFamilies = [
   record,
   record,
   record,
   record,
   collection,
-  collection,
   account,
   stack,
   chain,
   shapes,
   family,
-  machine,
 ] as const;

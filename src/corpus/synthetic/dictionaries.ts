@@ -1,10 +1,10 @@
-import { code, lines } from "./code.js";
+import { code } from "./code.js";
 import { numberTest, test } from "./conditions.js";
 import type { Definition, Draft } from "./draft.js";
 import { printValue } from "./printing.js";
 import type { Scope } from "./scope.js";
-import { dictionary, factor, number, person, word, wordList } from "./values.js";
-import { accumulators, counters, numberAttributes, shortNames, textAttributes } from "./words.js";
+import { dictionary, factor, number, word, wordList } from "./values.js";
+import { accumulators, shortNames } from "./words.js";
 
 const keyPairs = [
   ["key", "value"],
@@ -190,87 +190,6 @@ function grouping(draft: Draft): Definition {
   };
 }
 
-/** A dict with a fixed set of string keys. */
-function recordLiteral(draft: Draft, textKey: string, numberKey: string, extra?: string): string {
-  const fields = [
-    `${draft.string(textKey)}: ${textKey === "name" ? person(draft) : word(draft)}`,
-    `${draft.string(numberKey)}: ${number(draft)}`,
-  ];
-  if (extra) fields.push(`${draft.string(extra)}: ${draft.pick(["True", "False"])}`);
-  return `{${fields.join(", ")}}`;
-}
-
-/** A function over a list of dicts that all have the same keys. */
-function overRecords(draft: Draft): Definition {
-  const scope = draft.scope();
-  const noun = scope.noun("record");
-  const textKey = draft.pick(textAttributes);
-  const numberKey = draft.pick(numberAttributes.filter((key) => key !== textKey));
-  const result = scope.name(accumulators);
-  const total = scope.name(counters);
-  const records = `[${Array.from({ length: draft.between(1, 3) }, () => recordLiteral(draft, textKey, numberKey)).join(", ")}]`;
-  const at = (key: string): string => `${noun.one}[${draft.string(key)}]`;
-  const [name, body] = draft.pick<() => readonly [string, string]>([
-    () => [
-      `total_${numberKey}`,
-      code`
-        ${total} = 0
-        for ${noun.one} in ${noun.many}:
-            ${total} += ${at(numberKey)}
-        return ${total}
-      `,
-    ],
-    () => [
-      `get_${textKey}_list`,
-      draft.chance(0.5)
-        ? `return [${at(textKey)} for ${noun.one} in ${noun.many}]`
-        : code`
-            ${result} = []
-            for ${noun.one} in ${noun.many}:
-                if ${numberTest(draft, at(numberKey))}:
-                    ${result}.append(${at(textKey)})
-            return ${result}
-          `,
-    ],
-    () => [
-      `sort_by_${numberKey}`,
-      `return sorted(${noun.many}, key=lambda ${noun.one}: ${at(numberKey)}${draft.pick(["", ", reverse=True"])})`,
-    ],
-    () => [
-      `find_by_${textKey}`,
-      code`
-        for ${noun.one} in ${noun.many}:
-            if ${at(textKey)} == ${word(draft)}:
-                return ${noun.one}
-        return None
-      `,
-    ],
-    () => [
-      `print_${noun.many}`,
-      code`
-        for ${noun.one} in ${noun.many}:
-            ${draft.chance(0.5) ? printValue(draft, textKey, at(textKey), true) : `print(${at(textKey)}, ${at(numberKey)})`}
-      `,
-    ],
-    () => [
-      `average_${numberKey}`,
-      code`
-        ${total} = sum(${at(numberKey)} for ${noun.one} in ${noun.many})
-        return ${total} / len(${noun.many}) if ${noun.many} else 0
-      `,
-    ],
-  ])();
-  const defined = draft.define(name);
-  return {
-    code: code`
-      def ${defined}(${noun.many}):
-          ${draft.docstring(`Work on a list of ${noun.many}.`)}
-          ${body}
-    `,
-    usage: lines(`${noun.many} = ${records}`, `print(${defined}(${noun.many}))`),
-  };
-}
-
 /** Statements that make dicts and lists and look things up in them. */
 export function lookups(draft: Draft, scope: Scope): string {
   const table = scope.name(draft.chance(0.6) ? tables : accumulators);
@@ -323,4 +242,4 @@ export function lookups(draft: Draft, scope: Scope): string {
   return statements.join("\n");
 }
 
-export const dictionaryFamilies = [pickByValue, pickByValue, grouping, overRecords, overRecords] as const;
+export const dictionaryFamilies = [pickByValue, grouping] as const;

@@ -26,7 +26,7 @@ export interface Call {
 }
 
 /** How a message and a value are printed together. */
-export type PrintStyle = "f-string" | "arguments" | "format" | "concatenation";
+export type PrintStyle = "f-string" | "arguments";
 
 const hints: Record<Type, string> = {
   int: "int",
@@ -55,12 +55,7 @@ export class Draft {
 
   constructor(readonly random: Random) {
     this.quote = random.chance(0.5) ? '"' : "'";
-    this.printStyle = this.weighted([
-      [5, "f-string"],
-      [4, "arguments"],
-      [0.5, "format"],
-      [0.5, "concatenation"],
-    ]);
+    this.printStyle = random.choice(["f-string", "arguments"] as const);
     this.documented = random.choice([0, 0, 0.3, 0.9]);
     this.commented = random.choice([0, 0, 0.1, 0.4]);
     this.spaced = random.chance(0.5);

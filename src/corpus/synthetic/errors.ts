@@ -2,7 +2,7 @@ import { code } from "./code.js";
 import type { Definition, Draft } from "./draft.js";
 import { printNotice, printValue } from "./printing.js";
 import { factor, number, word } from "./values.js";
-import { accumulators, exceptions, flags, namePairs, numberNouns, textNouns } from "./words.js";
+import { accumulators, flags, namePairs, numberNouns, textNouns } from "./words.js";
 
 /** What a handler does with an exception. */
 function handler(draft: Draft, fallback: string): string {
@@ -154,34 +154,4 @@ function validation(draft: Draft): Definition {
   };
 }
 
-function ownException(draft: Draft): Definition {
-  const base = draft.pick(exceptions.filter((name) => name !== "FileNotFoundError"));
-  const exception = draft.define(
-    draft.pick(["InvalidInput", "NotEnough", "EmptyError", "TooLarge", "AccessDenied", "UnknownItem"]),
-  );
-  const scope = draft.scope();
-  const value = scope.name(numberNouns.map((noun) => noun.one));
-  const name = draft.define(draft.pick(["process", "check", "handle", "run_check", "use"]));
-  return {
-    code: code`
-      class ${exception}(${base}):
-          pass
-
-
-      def ${name}(${value}):
-          if ${value} ${draft.pick(["<", ">", "=="])} ${number(draft)}:
-              raise ${exception}(${draft.string(draft.pick(["not allowed", "try again", "invalid value", "too much"]))})
-          ${draft.maybe(0.5, () => printValue(draft, value, value))}
-          return ${value}
-    `,
-    usage: code`
-      try:
-          ${name}(${number(draft)})
-      except ${exception}:
-          ${printNotice(draft)}
-      ${draft.maybe(0.3, () => `finally:\n    ${printNotice(draft)}`)}
-    `,
-  };
-}
-
-export const errorFamilies = [division, parsing, lookup, validation, ownException] as const;
+export const errorFamilies = [division, parsing, lookup, validation] as const;

@@ -165,104 +165,15 @@ function defaults(draft: Draft): Definition {
       () => code`
         def ${name}(${who}, ${times}=${draft.pick([1, 2, 3])}):
             for i in range(${times}):
-                ${printBetween(draft, said, who, "", true)}
+                ${printBetween(draft, said, who)}
       `,
       () => code`
         def ${name}(${draft.parameter(who, "str")}):
-            ${printBetween(draft, said, who, "", true)}
+            ${printBetween(draft, said, who)}
       `,
     ),
     usage: `${name}(${person(draft)})`,
   };
-}
-
-/** Functions that take or make functions. */
-function higherOrder(draft: Draft): Definition {
-  const scope = draft.scope();
-  const f = scope.name(["f", "func", "function", "action", "g", "operation", "callback", "rule"]);
-  const noun = scope.noun("number");
-  const n = scope.name(["n", "k", "amount", "factor", "step", "offset", "times"]);
-  const result = scope.name(accumulators);
-  const variable = draft.pick([noun.one, "x", "n", "value", "item"]);
-  const lambda = `lambda ${variable}: ${variable} ${draft.pick(["*", "+", "-", "**"])} ${draft.between(2, 5)}`;
-  return draft.pick([
-    (): Definition => {
-      const name = draft.define(
-        draft.pick(["apply", "apply_all", "transform", "map_values", `map_${noun.many}`]),
-      );
-      return {
-        code: draft.chance(0.5)
-          ? code`
-              def ${name}(${f}, ${noun.many}):
-                  ${draft.docstring("Call a function on every element.")}
-                  ${result} = []
-                  for ${noun.one} in ${noun.many}:
-                      ${result}.append(${f}(${noun.one}))
-                  return ${result}
-            `
-          : code`
-              def ${name}(${f}, ${noun.many}):
-                  return [${f}(${noun.one}) for ${noun.one} in ${noun.many}]
-            `,
-        usage: `print(${name}(${lambda}, ${numberList(draft)}))`,
-      };
-    },
-    (): Definition => {
-      const name = draft.define(draft.pick(["make_adder", "make_multiplier", "adder", "multiplier"]));
-      const sign = name.includes("adder") ? "+" : "*";
-      const made = draft.pick(["add", "change", "inner", "step", "helper"]) + (sign === "+" ? "_on" : "_by");
-      return {
-        code: draft.chance(0.5)
-          ? code`
-              def ${name}(${n}):
-                  return lambda ${variable}: ${variable} ${sign} ${n}
-            `
-          : code`
-              def ${name}(${n}):
-                  def ${made}(${variable}):
-                      return ${variable} ${sign} ${n}
-                  return ${made}
-            `,
-        usage: `${made}_two = ${name}(2)\nprint(${made}_two(${number(draft)}))`,
-      };
-    },
-    (): Definition => {
-      const name = draft.define(draft.pick(["repeat", "call_twice", "run_times", "do_times"]));
-      return {
-        code: code`
-          def ${name}(${f}, ${n}):
-              for i in range(${n}):
-                  ${f}(${draft.pick(["i", "i", n])})
-        `,
-        usage: `${name}(print, ${draft.between(2, 5)})`,
-      };
-    },
-    (): Definition => {
-      const name = draft.define(draft.pick(["compose", "combine", "chain_calls", "pipe"]));
-      return {
-        code: code`
-          def ${name}(${f}, second_function):
-              return lambda ${variable}: second_function(${f}(${variable}))
-        `,
-        usage: `print(${name}(${lambda}, ${lambda})(${number(draft)}))`,
-      };
-    },
-    (): Definition => {
-      const name = draft.define(draft.pick(["count_if", "count_matching", "how_many"]));
-      const count = scope.name(counters);
-      return {
-        code: code`
-          def ${name}(${noun.many}, ${f}):
-              ${count} = 0
-              for ${noun.one} in ${noun.many}:
-                  if ${f}(${noun.one}):
-                      ${count} += 1
-              return ${count}
-        `,
-        usage: `print(${name}(${numberList(draft)}, lambda ${variable}: ${numberTest(draft, variable)}))`,
-      };
-    },
-  ])();
 }
 
 /** A choice in one expression. */
@@ -372,53 +283,6 @@ function swapping(draft: Draft): Definition {
   };
 }
 
-/** Exchanges two elements of a list. */
-function swappingElements(draft: Draft): Definition {
-  const scope = draft.scope();
-  const noun = scope.noun(draft.pick(["text", "number"] as const));
-  const [i, j] = scope.pair([
-    ["i", "j"],
-    ["a", "b"],
-    ["first", "second"],
-    ["low", "high"],
-    ["left", "right"],
-    ["start", "end"],
-    ["m", "n"],
-    ["here", "there"],
-  ]);
-  const list = noun.many;
-  const name = draft.define(
-    draft.pick([`swap_${list}`, `exchange_${list}`, "swap_items", "swap_at", "flip_two"]),
-  );
-  const exchange = `${list}[${i}], ${list}[${j}] = ${list}[${j}], ${list}[${i}]`;
-  return {
-    code: draft.either(
-      () => code`
-        def ${name}(${list}, ${i}, ${j}):
-            ${draft.docstring("Exchange two elements.")}
-            ${exchange}
-            return ${list}
-      `,
-      () => code`
-        def ${name}(${list}, ${i}, ${j}):
-            if ${list}[${i}] > ${list}[${j}]:
-                ${exchange}
-            return ${list}
-      `,
-      () => code`
-        def ${name}(${list}):
-            ${i} = 0
-            ${j} = len(${list}) - 1
-            while ${i} < ${j}:
-                ${exchange}
-                ${i} += 1
-                ${j} -= 1
-            return ${list}
-      `,
-    ),
-  };
-}
-
 const swappable = [
   ...shortNames,
   ...accumulators,
@@ -431,7 +295,7 @@ export function swapStatements(draft: Draft, scope: Scope): string {
   const [a, b] = draft.chance(0.5) ? scope.pair(namePairs) : (scope.names(swappable, 2) as [string, string]);
   const numbers = draft.chance(0.7);
   const value = (): string => (numbers ? String(number(draft)) : word(draft));
-  const show = (): string => (draft.chance(0.5) ? `print(${a}, ${b})` : printValue(draft, a, a, !numbers));
+  const show = (): string => (draft.chance(0.5) ? `print(${a}, ${b})` : printValue(draft, a, a));
   const begin = draft.chance(0.6)
     ? `${a} = ${value()}\n${b} = ${value()}`
     : `${a}, ${b} = ${value()}, ${value()}`;
@@ -493,7 +357,7 @@ export function choiceStatements(draft: Draft, scope: Scope): string {
       lines(
         start,
         `${result} = ${word(draft)} if ${condition()} else ${word(draft)}`,
-        draft.chance(0.5) ? `print(${result})` : printValue(draft, result, result, true),
+        draft.chance(0.5) ? `print(${result})` : printValue(draft, result, result),
       ),
     () =>
       lines(
@@ -526,10 +390,8 @@ export const functionFamilies = [
   optionalArguments,
   optionalArguments,
   defaults,
-  higherOrder,
   choice,
   choice,
   swapping,
   swapping,
-  swappingElements,
 ] as const;

@@ -69,7 +69,7 @@ export function generateProgram(random: Random): string {
   const sections: string[] = [];
   const made: Definition[] = [];
   if (kind !== "script") {
-    const count = kind === "both" ? 1 : draft.pick([1, 1, 2, 2, 2, 3, 3, 4]);
+    const count = kind === "both" ? 1 : draft.pick([1, 1, 2, 2, 3]);
     for (let index = 0; index < count; index++) made.push(draft.pick(draft.weighted(definitions))(draft));
     sections.push(...made.map((definition) => definition.code));
   }
@@ -90,7 +90,7 @@ export function generateProgram(random: Random): string {
 }
 
 function script(draft: Draft, scope: Scope): string {
-  const count = draft.between(1, 4);
+  const count = draft.between(1, 3);
   const parts = Array.from({ length: count }, () => draft.weighted(statements)(draft, scope));
   return parts.join(draft.chance(0.7) ? "\n\n" : "\n");
 }
@@ -161,7 +161,7 @@ function callStatements(draft: Draft, scope: Scope, call: Call): string {
     () => `print(${expression})`,
     () => {
       const result = scope.numbered(call.result ?? "result");
-      return `${result} = ${expression}\n${draft.chance(0.5) ? `print(${result})` : printValue(draft, result, result, call.returns === "str")}`;
+      return `${result} = ${expression}\n${draft.chance(0.5) ? `print(${result})` : printValue(draft, result, result)}`;
     },
     () => {
       const type = call.parameters[0];

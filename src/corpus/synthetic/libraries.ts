@@ -1,8 +1,7 @@
 import { code } from "./code.js";
 import type { Definition, Draft } from "./draft.js";
-import { printValue } from "./printing.js";
-import { dictionary, factor, person, word } from "./values.js";
-import { accumulators, namePairs, numberNouns, readFiles, writeFiles } from "./words.js";
+import { dictionary } from "./values.js";
+import { accumulators, namePairs, readFiles, writeFiles } from "./words.js";
 
 function geometry(draft: Draft): Definition {
   draft.import("import math");
@@ -129,142 +128,6 @@ function jsonFiles(draft: Draft): Definition {
   };
 }
 
-function paths(draft: Draft): Definition {
-  draft.import("import os");
-  const scope = draft.scope();
-  const [folder, filename] = [
-    scope.name(["folder", "directory", "root", "path"]),
-    scope.name(["filename", "name", "entry", "file"]),
-  ];
-  const result = scope.name(accumulators);
-  const name = draft.define(draft.pick(["list_files", "find_files", "scan_folder", "text_files"]));
-  return {
-    code: code`
-      def ${name}(${draft.parameter(folder, "str")}):
-          ${draft.docstring("Collect the names of files.")}
-          ${result} = []
-          for ${filename} in os.listdir(${folder}):
-              if ${filename}.endswith(${draft.string(draft.pick([".txt", ".py", ".csv"]))}):
-                  ${result}.append(${draft.pick([filename, `os.path.join(${folder}, ${filename})`])})
-          return ${result}
-    `,
-    usage: `print(${name}(${draft.string(".")}))`,
-  };
-}
-
-function collections(draft: Draft): Definition {
-  const scope = draft.scope();
-  const noun = scope.noun("text");
-  const counts = scope.name(["counts", "groups", "totals", "table", "result"]);
-  return draft.pick([
-    (): Definition => {
-      draft.import("from collections import Counter");
-      const name = draft.define(draft.pick([`most_common_${noun.one}`, `top_${noun.many}`, "common"]));
-      return {
-        code: code`
-          def ${name}(${draft.parameter(noun.many, "strs")}):
-              ${counts} = Counter(${noun.many})
-              return ${counts}.most_common(${draft.between(1, 3)})
-        `,
-        call: { name, parameters: ["strs"], returns: "none", result: "top" },
-      };
-    },
-    (): Definition => {
-      draft.import("from collections import defaultdict");
-      const name = draft.define(draft.pick([`group_${noun.many}`, `index_${noun.many}`, "by_length"]));
-      const [start, put] = draft.pick([
-        ["list", "append"],
-        ["set", "add"],
-      ] as const);
-      return {
-        code: code`
-          def ${name}(${draft.parameter(noun.many, "strs")}):
-              ${counts} = defaultdict(${start})
-              for ${noun.one} in ${noun.many}:
-                  ${counts}[len(${noun.one})].${put}(${noun.one})
-              return ${counts}
-        `,
-        call: { name, parameters: ["strs"], returns: "none", result: counts },
-      };
-    },
-  ])();
-}
-
-function timing(draft: Draft): Definition {
-  draft.import("import time");
-  const scope = draft.scope();
-  const start = scope.name(["start", "begin", "started", "before"]);
-  const f = scope.name(["f", "func", "action", "task"]);
-  const seconds = scope.name(["seconds", "elapsed", "duration", "taken"]);
-  const n = scope.name(numberNouns.map((noun) => noun.one));
-  const name = draft.define(draft.pick(["measure", "timed", "run_timed", "benchmark"]));
-  return {
-    code: draft.chance(0.6)
-      ? code`
-          def ${name}(${f}, ${n}):
-              ${start} = time.time()
-              ${f}(${n})
-              ${seconds} = time.time() - ${start}
-              ${printValue(draft, seconds, seconds)}
-              return ${seconds}
-        `
-      : code`
-          def ${name}(${n}):
-              while ${n}:
-                  print(${n})
-                  time.sleep(1)
-                  ${n} -= 1
-        `,
-  };
-}
-
-function patterns(draft: Draft): Definition {
-  draft.import("import re");
-  const scope = draft.scope();
-  const text = scope.name(["text", "line", "message", "content"]);
-  const match = scope.name(["match", "found", "result"]);
-  const pattern = `r${draft.string(draft.pick(["\\d+", "\\w+", "[a-z]+", "[A-Z]\\w*"]))}`;
-  const name = draft.define(
-    draft.pick(["find_all", "extract", "find_numbers", "extract_words", "first_match"]),
-  );
-  return {
-    code: draft.chance(0.5)
-      ? code`
-          def ${name}(${draft.parameter(text, "str")}):
-              return re.findall(${pattern}, ${text})
-        `
-      : code`
-          def ${name}(${draft.parameter(text, "str")}):
-              ${match} = re.search(${pattern}, ${text})
-              return ${match}.group() if ${match} else None
-        `,
-    usage: `print(${name}(${draft.string(`${draft.pick(["order", "room", "page"])} ${factor(draft)}`)}))`,
-  };
-}
-
-function records(draft: Draft): Definition {
-  draft.import("from dataclasses import dataclass");
-  const scope = draft.scope();
-  const className = draft.define(
-    draft.pick(["Point", "Item", "Song", "Order", "Person", "City", "Coin", "Card"]),
-  );
-  const instance = className.toLowerCase();
-  const [a, b] = [
-    scope.name(["name", "title", "label", "code"]),
-    scope.name(["price", "size", "age", "count", "value", "year"]),
-  ];
-  return {
-    code: code`
-      @dataclass
-      class ${className}:
-          ${a}: str
-          ${b}: int${draft.pick(["", " = 0"])}
-          ${draft.maybe(0.5, () => `\ndef describe(self):\n    return f${draft.string(`{self.${a}}: {self.${b}}`)}`)}
-    `,
-    usage: `${instance} = ${className}(${draft.chance(0.5) ? person(draft) : word(draft)}, ${factor(draft)})\nprint(${instance}.${draft.pick([a, b])})`,
-  };
-}
-
 function commandLine(draft: Draft): Definition {
   draft.import("import sys");
   const name = draft.define("main");
@@ -282,16 +145,4 @@ function commandLine(draft: Draft): Definition {
   };
 }
 
-export const libraryFamilies = [
-  geometry,
-  geometry,
-  chance,
-  chance,
-  jsonFiles,
-  paths,
-  collections,
-  timing,
-  patterns,
-  records,
-  commandLine,
-] as const;
+export const libraryFamilies = [geometry, geometry, chance, jsonFiles, commandLine] as const;

@@ -1,9 +1,9 @@
 import { code } from "./code.js";
 import { numberTest } from "./conditions.js";
 import { capital, type Definition, type Draft } from "./draft.js";
-import { search, sorting } from "./sorting.js";
+import { search } from "./sorting.js";
 import { factor } from "./values.js";
-import { accumulators, counters, indexNames, namePairs } from "./words.js";
+import { accumulators, indexNames, namePairs } from "./words.js";
 
 function extreme(draft: Draft): Definition {
   const scope = draft.scope();
@@ -260,114 +260,4 @@ function derive(draft: Draft): Definition {
   ])();
 }
 
-/** Works on two lists at once, or on pairs out of one. */
-function pairs(draft: Draft): Definition {
-  const scope = draft.scope();
-  const [first, second] = scope.pair([
-    ["xs", "ys"],
-    ["left", "right"],
-    ["first", "second"],
-    ["a", "b"],
-    ["old", "new"],
-    ["names", "scores"],
-    ["one", "two"],
-  ]);
-  const [x, y] = scope.pair(namePairs);
-  const result = scope.name(accumulators);
-  const [i, j] = [scope.name(["i", "p", "row"]), scope.name(["j", "q", "col"])];
-  const count = scope.name(counters);
-  return draft.pick([
-    (): Definition => {
-      const name = draft.define(draft.pick(["dot", "dot_product", "weighted_sum"]));
-      return {
-        code: draft.chance(0.5)
-          ? code`
-              def ${name}(${first}, ${second}):
-                  return sum(${x} * ${y} for ${x}, ${y} in zip(${first}, ${second}))
-            `
-          : code`
-              def ${name}(${first}, ${second}):
-                  ${count} = 0
-                  for ${x}, ${y} in zip(${first}, ${second}):
-                      ${count} += ${x} * ${y}
-                  return ${count}
-            `,
-        call: { name, parameters: ["ints", "ints"], returns: "int", result: count },
-      };
-    },
-    (): Definition => {
-      const name = draft.define(draft.pick(["common", "shared_items", "intersection", "overlap"]));
-      return {
-        code: draft.either(
-          () => code`
-            def ${name}(${first}, ${second}):
-                ${draft.docstring("Return what two lists have in common.")}
-                return [${x} for ${x} in ${first} if ${x} in ${second}]
-          `,
-          () => code`
-            def ${name}(${first}, ${second}):
-                ${draft.docstring("Return what two lists have in common.")}
-                ${result} = set()
-                for ${x} in ${first}:
-                    if ${x} in ${second}:
-                        ${result}.add(${x})
-                return ${result}
-          `,
-        ),
-        call: { name, parameters: ["ints", "ints"], returns: "ints", result },
-      };
-    },
-    (): Definition => {
-      const name = draft.define(draft.pick(["merge", "merge_sorted", "merge_lists"]));
-      return {
-        code: code`
-          def ${name}(${first}, ${second}):
-              ${draft.docstring("Merge two sorted lists.")}
-              ${result} = []
-              ${i}, ${j} = 0, 0
-              while ${i} < len(${first}) and ${j} < len(${second}):
-                  if ${first}[${i}] <= ${second}[${j}]:
-                      ${result}.append(${first}[${i}])
-                      ${i} += 1
-                  else:
-                      ${result}.append(${second}[${j}])
-                      ${j} += 1
-              return ${result} + ${first}[${i}:] + ${second}[${j}:]
-        `,
-        call: { name, parameters: ["ints", "ints"], returns: "ints", result },
-      };
-    },
-    (): Definition => {
-      const name = draft.define(draft.pick(["two_sum", "find_pair", "pair_with_sum"]));
-      const target = scope.name(["target", "total", "goal", "wanted"]);
-      return {
-        code: code`
-          def ${name}(${first}, ${target}):
-              ${draft.docstring("Find two elements that add up to the target.")}
-              for ${i} in range(len(${first})):
-                  for ${j} in range(${i} + 1, len(${first})):
-                      if ${first}[${i}] + ${first}[${j}] == ${target}:
-                          return ${draft.pick([`(${i}, ${j})`, `[${i}, ${j}]`, `${i}, ${j}`])}
-              return None
-        `,
-        call: { name, parameters: ["ints", "int"], returns: "ints", result },
-      };
-    },
-    (): Definition => {
-      const name = draft.define(draft.pick(["all_pairs", "make_pairs", "combine"]));
-      return {
-        code: code`
-          def ${name}(${first}, ${second}):
-              ${result} = []
-              for ${x} in ${first}:
-                  for ${y} in ${second}:
-                      ${draft.maybe(0.5, () => `if ${x} != ${y}:\n    ${result}.append((${x}, ${y}))`) || `${result}.append((${x}, ${y}))`}
-              return ${result}
-        `,
-        call: { name, parameters: ["ints", "ints"], returns: "none", result },
-      };
-    },
-  ])();
-}
-
-export const listFamilies = [extreme, sumOrAverage, sorting, search, search, derive, derive, pairs] as const;
+export const listFamilies = [extreme, sumOrAverage, search, derive, derive] as const;

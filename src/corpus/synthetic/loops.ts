@@ -96,31 +96,6 @@ function draining(draft: Draft): Definition {
   };
 }
 
-/** Asks for the next thing until there is none. */
-function fetching(draft: Draft): Definition {
-  const scope = draft.scope();
-  const noun = draft.pick([...textNouns, ...recordNouns]);
-  const one = scope.numbered(noun.one);
-  const source = scope.name(["source", "stream", "reader", "queue", "feed", noun.many]);
-  const count = scope.name(counters);
-  const name = draft.define(
-    `${draft.pick(["read", "count", "consume", "print", "receive", "collect"])}_${noun.many}`,
-  );
-  return {
-    code: code`
-      def ${name}(${source}):
-          ${count} = 0
-          ${one} = next(${source}, None)
-          while ${one}:
-              ${draft.pick([`print(${one})`, `${count} += len(${one})`])}
-              ${count} += 1
-              ${one} = next(${source}, None)
-          return ${count}
-    `,
-    usage: `print(${name}(iter(${wordList(draft)})))`,
-  };
-}
-
 /** `while True` that ends with `break` or `return`. */
 function endless(draft: Draft): Definition {
   const scope = draft.scope();
@@ -145,7 +120,7 @@ function endless(draft: Draft): Definition {
                   elif ${answer} == ${word(draft)}:
                       ${printNotice(draft)}
                   else:
-                      ${draft.chance(0.5) ? printNotice(draft) : printValue(draft, answer, answer, true)}
+                      ${draft.chance(0.5) ? printNotice(draft) : printValue(draft, answer, answer)}
         `,
         usage: `${name}()`,
       };
@@ -359,7 +334,6 @@ export const loopFamilies = [
   flagged,
   draining,
   draining,
-  fetching,
   endless,
   endless,
   endless,

@@ -1,9 +1,9 @@
 import { code } from "./code.js";
 import { numberTest } from "./conditions.js";
-import { capital, type Definition, type Draft } from "./draft.js";
-import { printNotice, printValue } from "./printing.js";
+import type { Definition, Draft } from "./draft.js";
+import { printValue } from "./printing.js";
 import { factor, number } from "./values.js";
-import { accumulators, counters, indexNames, namePairs, numberNouns, shortNames } from "./words.js";
+import { accumulators, indexNames, namePairs, numberNouns } from "./words.js";
 
 const numberNames = numberNouns.map((noun) => noun.one);
 
@@ -164,102 +164,6 @@ function primes(draft: Draft): Definition {
   };
 }
 
-function primeList(draft: Draft): Definition {
-  const scope = draft.scope();
-  const limit = scope.name(["limit", "n", "maximum", "stop", "end"]);
-  const primes = scope.name(["primes", "found", "result", "numbers"]);
-  const [n, i] = scope.names(["n", "i", "candidate", "number", "k", "d", "divisor", "p"], 2) as [
-    string,
-    string,
-  ];
-  const name = draft.define(draft.pick(["find_primes", "list_primes", "primes_below", "get_primes"]));
-  const flag = scope.name(["is_prime", "prime", "found_divisor"]);
-  return {
-    code: code`
-      def ${name}(${draft.parameter(limit, "int")}):
-          ${draft.docstring("Return all primes below a limit.")}
-          ${primes} = []
-          for ${n} in range(2, ${limit}):
-              ${flag} = ${flag === "found_divisor" ? "False" : "True"}
-              for ${i} in ${draft.pick([primes, `range(2, ${n})`])}:
-                  if ${n} % ${i} == 0:
-                      ${flag} = ${flag === "found_divisor" ? "True" : "False"}
-                      break
-              if ${flag === "found_divisor" ? draft.pick([`not ${flag}`, `${flag} == False`]) : draft.pick([flag, `${flag} == True`])}:
-                  ${primes}.append(${n})
-          return ${primes}
-    `,
-    call: { name, parameters: ["int"], returns: "ints" },
-  };
-}
-
-function digits(draft: Draft): Definition {
-  const scope = draft.scope();
-  const n = scope.name(["n", "number", "num", "value", "x", "code", "amount", "rest"]);
-  const total = scope.name(counters);
-  const digit = scope.name(["digit", "d", "last", "rest"]);
-  const [verb, body, start] = draft.pick([
-    ["sum", `${total} += ${digit}`, 0],
-    ["count", `${total} += 1`, 0],
-    ["reverse", `${total} = ${total} * 10 + ${digit}`, 0],
-    ["multiply", `${total} *= ${digit}`, 1],
-  ] as const);
-  const name = draft.define(`${verb}_digits`);
-  return {
-    code: code`
-      def ${name}(${draft.parameter(n, "int")})${draft.returns("int")}:
-          ${draft.docstring(`${capital(verb)} the digits of a number.`)}
-          ${total} = ${start}
-          while ${draft.pick([n, n, `${n} > 0`])}:
-              ${verb === "count" ? "" : `${digit} = ${n} % 10`}
-              ${body}
-              ${n} ${draft.pick(["//= 10", `= ${n} // 10`])}
-          return ${total}
-    `,
-    call: { name, parameters: ["int"], returns: "int" },
-  };
-}
-
-function countdown(draft: Draft): Definition {
-  const scope = draft.scope();
-  const n = scope.name([...numberNames, ...counters, ...shortNames]);
-  const name = draft.define(
-    draft.pick(["countdown", "count_down", "collatz", "halve", "shrink", "reduce_number", "run_down"]),
-  );
-  const steps = scope.name(["steps", "count", "turns", "rounds", "moves"]);
-  const step =
-    name === "collatz" || draft.chance(0.2)
-      ? code`
-          if ${n} % 2 == 0:
-              ${n} = ${n} // 2
-          else:
-              ${n} = ${n} - 1
-        `
-      : draft.pick([`${n} -= 1`, `${n} = ${n} // 2`, `${n} = ${n} - 1`, `${n} //= 2`]);
-  return {
-    code: draft.chance(0.5)
-      ? code`
-          def ${name}(${draft.parameter(n, "int")}):
-              while ${draft.pick([n, n, n, `${n} > 0`])}:
-                  ${draft.either(
-                    () => `print(${n})`,
-                    () => printValue(draft, n, n),
-                  )}
-                  ${step}
-              ${printNotice(draft)}
-        `
-      : code`
-          def ${name}(${draft.parameter(n, "int")})${draft.returns("int")}:
-              ${steps} = 0
-              while ${draft.pick([n, n, n, `${n} > 0`])}:
-                  ${step}
-                  ${steps} += 1
-              return ${steps}
-        `,
-    call: { name, parameters: ["int"], returns: "none" },
-  };
-}
-
 /** Arithmetic of one line. */
 function formula(draft: Draft): Definition {
   const scope = draft.scope();
@@ -343,36 +247,6 @@ function single(draft: Draft): Definition {
           ${body}
     `,
     call: { name, parameters: ["int"], returns: kind, example: [String(x), String(operation.result)] },
-  };
-}
-
-function temperature(draft: Draft): Definition {
-  const scope = draft.scope();
-  const degrees = scope.name(["degrees", "temperature", "value", "celsius", "temp"]);
-  const result = scope.name(["result", "converted", "fahrenheit", "output"]);
-  const [name, formula] = draft.pick([
-    ["celsius_to_fahrenheit", `${degrees} * 9 / 5 + 32`],
-    ["fahrenheit_to_celsius", `(${degrees} - 32) * 5 / 9`],
-    ["kilometers_to_miles", `${degrees} * 0.62`],
-    ["hours_to_minutes", `${degrees} * 60`],
-    ["meters_to_feet", `${degrees} * 3.28`],
-    ["pounds_to_kilos", `${degrees} * 0.45`],
-  ] as const);
-  const defined = draft.define(name);
-  return {
-    code: draft.chance(0.5)
-      ? code`
-          def ${defined}(${degrees}):
-              ${draft.docstring(`Convert ${name.replaceAll("_", " ")}.`)}
-              return ${formula}
-        `
-      : code`
-          def ${defined}(${degrees}):
-              ${draft.docstring(`Convert ${name.replaceAll("_", " ")}.`)}
-              ${result} = ${formula}
-              return round(${result}, ${draft.pick([1, 2])})
-        `,
-    call: { name: defined, parameters: ["int"], returns: "int", result },
   };
 }
 
@@ -465,17 +339,13 @@ function fizz(draft: Draft): Definition {
 export const numberFamilies = [
   gcd,
   factorial,
+  factorial,
   fibonacci,
   primes,
-  primeList,
-  digits,
-  countdown,
-  countdown,
   formula,
   formula,
   single,
   single,
-  temperature,
   classify,
   classify,
   fizz,

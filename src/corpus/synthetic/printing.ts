@@ -2,31 +2,20 @@ import { capital, type Draft, type PrintStyle, spoken } from "./draft.js";
 import { notices } from "./words.js";
 
 /** `print` of a message that names a value, and the value. */
-export function printValue(draft: Draft, label: string, value: string, valueIsText = false): string {
+export function printValue(draft: Draft, label: string, value: string): string {
   const said = spoken(label);
   const heading = capital(said);
   const [before, after] = draft.weighted([
     [4, [`${heading}:`, ""]],
     [2, [`The ${said} is`, ""]],
-    [1, [`${said}:`, ""]],
-    [1, [`${said} =`, ""]],
-    [1, [heading, ""]],
     [1, ["Result:", ""]],
-    [1, ["Got", said]],
-    [0.5, ["Found", said]],
-    [0.5, ["There are", said]],
+    [1, ["Found", said]],
   ] as const);
-  return printBetween(draft, before, value, after, valueIsText);
+  return printBetween(draft, before, value, after);
 }
 
 /** `print` of a value between two pieces of text, as the program likes to write it. */
-export function printBetween(
-  draft: Draft,
-  before: string,
-  value: string,
-  after = "",
-  isText = false,
-): string {
+export function printBetween(draft: Draft, before: string, value: string, after = ""): string {
   let style: PrintStyle = draft.printStyle;
   if (draft.chance(0.25)) style = draft.chance(0.5) ? "f-string" : "arguments";
   // A replacement field must not hold the quotes of its string.
@@ -37,10 +26,6 @@ export function printBetween(
       return `print(f${draft.string(`${before} {${value}}${tail}`)})`;
     case "arguments":
       return `print(${draft.string(before)}, ${value}${after && `, ${draft.string(after)}`})`;
-    case "format":
-      return `print(${draft.string(`${before} {}${tail}`)}.format(${value}))`;
-    case "concatenation":
-      return `print(${draft.string(`${before} `)} + ${isText ? value : `str(${value})`}${after && ` + ${draft.string(` ${after}`)}`})`;
   }
 }
 

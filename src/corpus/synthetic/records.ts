@@ -97,7 +97,7 @@ const methods: readonly ((draft: Draft, fields: readonly Attribute[]) => Method)
       name,
       code: code`
         def ${name}(self):
-            ${printValue(draft, field.name, `self.${field.name}`, field.type === "str")}
+            ${printValue(draft, field.name, `self.${field.name}`)}
             ${fields.length > 1 ? draft.maybe(0.4, () => `print(self.${draft.pick(fields).name})`) : ""}
       `,
       use: `$.${name}()`,

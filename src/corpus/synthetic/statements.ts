@@ -3,7 +3,7 @@ import { numberTest, textTest } from "./conditions.js";
 import { spoken } from "./draft.js";
 import { fileName, fileVariable, handlesOf, opened } from "./files.js";
 import { printNotice } from "./printing.js";
-import { factor, number } from "./values.js";
+import { factor } from "./values.js";
 import {
   anyOf,
   type Body,
@@ -84,7 +84,6 @@ const makers: readonly (readonly [number, Maker])[] = [
   [2.6, message],
   [3.8, file],
   [1.2, lambda],
-  [1.5, helper],
   [0.8, comprehension],
   [1, record],
   [0.4, attempt],
@@ -275,9 +274,7 @@ function message(body: Body): string | undefined {
   if (!variable || variable.name.includes(".")) return undefined;
   const said = draft.either(
     () => spoken(variable.name),
-    () => spoken(draft.pick(textNames)),
-    () => spoken(draft.pick(numberAttributes)),
-    () => `${draft.pick(["the", "new", "last", "your", "good", "bad"])} ${spoken(draft.pick(numberNames))}`,
+    () => `the ${spoken(draft.pick(numberAttributes))}`,
   );
   const plain = draft.chance(0.4);
   const literal = plain
@@ -302,26 +299,17 @@ function message(body: Body): string | undefined {
         return test === undefined ? `print(${literal})` : `if ${test}:\n    raise ValueError(${literal})`;
       },
     ],
-    [0.7, () => `print(${numeric(body)}, ${literal})`],
   ])();
 }
 
 function file(body: Body): string | undefined {
   if (isDeep(body)) return undefined;
-  const { draft, scope } = body;
-  const list = anyOf(body, "numbers", "words", "set");
+  const { draft } = body;
   const sink = anyOf(body, "string", "set");
   return draft.weighted<() => string>([
     [7, () => readWhole(body)],
     [sink ? 1 : 0, () => readLines(body, sink!)],
     [2.5, () => write(body)],
-    [
-      list ? 1 : 0,
-      () => {
-        const handle = scope.name(handlesOf.w);
-        return `with ${opened(draft, fileName(draft, "w"), "w")} as ${handle}:\n    for ${list!.element} in ${list!.name}:\n        ${handle}.write(str(${list!.element}))`;
-      },
-    ],
     [3, () => `${readWhole(body)}\n${write(body)}`],
   ])();
 }
@@ -369,22 +357,6 @@ function lambda(body: Body): string {
   return `${name} = lambda ${parameter}: ${parameter} ${sign} ${factor(draft)}\nprint(${name}(${numeric(body, name)}))`;
 }
 
-/** A function inside of a function. */
-function helper(body: Body): string | undefined {
-  if (body.depth > 0 || body.place !== "function") return undefined;
-  const { draft, scope } = body;
-  const name = scope.name(draft.chance(0.7) ? functionNames : numberNames);
-  if (draft.chance(0.4)) return `def ${name}():\n    return ${numeric(body, name)}\nprint(${name}())`;
-  const parameter = draft.pick(
-    draft.chance(0.3) ? shortNames : numberNames.filter((other) => other !== name),
-  );
-  return code`
-    def ${name}(${parameter}):
-        return ${parameter} ${draft.pick(["+", "*", "-"])} ${factor(draft)}
-    print(${name}(${numeric(body, name)}))
-  `;
-}
-
 function comprehension(body: Body): string {
   const { draft } = body;
   const list = anyOf(body, "numbers", "words");
@@ -406,14 +378,10 @@ function comprehension(body: Body): string {
       body.variables.push(result);
       return `${result.name} = [${index} for ${index}, ${element} in enumerate(${name}) if ${number ? numberTest(draft, element) : textTest(draft, element)}]`;
     },
-    () =>
-      `${result.name} = {${element}: ${index} for ${index}, ${element} in enumerate(${name})}\nprint(${result.name})`,
     () => {
       body.variables.push(result);
       return `${result.name} = [${number ? `${element} * 2` : `len(${element})`} for ${element} in ${name}]`;
     },
-    () =>
-      `${result.name} = {${number ? `${element} % 10` : `${element}[0]`} for ${element} in ${name}}\nprint(${result.name})`,
   );
 }
 
@@ -434,11 +402,6 @@ function record(body: Body): string | undefined {
         `${name} = {${chosen.map((each) => `${draft.string(each.name)}: ${each.name}`).join(", ")}}\nprint(${name})`,
     ],
     [
-      2,
-      () =>
-        `${name} = {${chosen.map((each) => `${each.name}: ${number(draft)}`).join(", ")}}\nprint(${name})`,
-    ],
-    [
       3,
       () => {
         if (kind) body.variables.push({ name, kind, element: draft.pick(["x", "n", "item"]) });
@@ -446,7 +409,6 @@ function record(body: Body): string | undefined {
       },
     ],
     [1.5, () => `${name} = [[${chosen.map((each) => each.name).join(", ")}]]\nprint(${name})`],
-    [1, () => `print([${chosen.map((each) => each.name).join(", ")}])`],
   ])();
 }
 

@@ -1,8 +1,5 @@
 import { code } from "./code.js";
-import { textTest } from "./conditions.js";
 import type { Definition, Draft } from "./draft.js";
-import { printValue } from "./printing.js";
-import { factor } from "./values.js";
 import { accumulators, counters, indexNames, textNouns } from "./words.js";
 
 const textNames = [...textNouns.map((noun) => noun.one), "text", "text", "s"];
@@ -17,7 +14,6 @@ function reverse(draft: Draft): Definition {
   const name = draft.define(
     draft.pick(["reverse", "reverse_string", `reverse_${text}`, "flip", "backwards"]),
   );
-  const example = draft.stringWord();
   return {
     code: draft.either(
       () => code`
@@ -52,7 +48,6 @@ function reverse(draft: Draft): Definition {
       parameters: ["str"],
       returns: "str",
       result,
-      example: [draft.string(example), draft.string([...example].reverse().join(""))],
     },
   };
 }
@@ -322,118 +317,6 @@ function longest(draft: Draft): Definition {
   };
 }
 
-function formatText(draft: Draft): Definition {
-  const scope = draft.scope();
-  const text = scope.name(textNames);
-  const parts = scope.name(["words", "parts", "pieces", "tokens", "split_text"]);
-  const part = scope.name(["word", "part", "piece", "token", "w"]);
-  const result = scope.name(accumulators);
-  return draft.pick([
-    (): Definition => {
-      const name = draft.define(draft.pick(["capitalize_words", "title_case", "make_title"]));
-      return {
-        code: code`
-          def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
-              ${draft.docstring("Write every word with a capital.")}
-              ${parts} = ${text}.split()
-              ${result} = [${part}.capitalize() for ${part} in ${parts}]
-              return ${draft.string(" ")}.join(${result})
-        `,
-        call: { name, parameters: ["str"], returns: "str" },
-      };
-    },
-    (): Definition => {
-      const name = draft.define(draft.pick(["initials", "get_initials", "acronym"]));
-      return {
-        code: code`
-          def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
-              ${draft.docstring("Return the first letters of the words.")}
-              ${result} = ${draft.string("")}
-              for ${part} in ${text}.split():
-                  ${result} += ${part}[0].upper()
-              return ${result}
-        `,
-        call: { name, parameters: ["str"], returns: "str", result },
-      };
-    },
-    (): Definition => {
-      const name = draft.define(draft.pick(["truncate", "shorten", "cut", "preview"]));
-      const limit = scope.name(["limit", "length", "size", "width", "n"]);
-      return {
-        code: draft.chance(0.5)
-          ? code`
-              def ${name}(${draft.parameter(text, "str")}, ${limit}=${draft.pick([5, 8, 10, 20])}):
-                  ${draft.docstring("Cut a text that is too long.")}
-                  if len(${text}) <= ${limit}:
-                      return ${text}
-                  return ${text}[:${limit}] + ${draft.string("...")}
-            `
-          : code`
-              def ${name}(${draft.parameter(text, "str")}, ${limit}=${draft.pick([5, 8, 10, 20])}):
-                  return ${text} if len(${text}) <= ${limit} else ${text}[:${limit}]
-            `,
-        call: { name, parameters: ["str"], returns: "str" },
-      };
-    },
-    (): Definition => {
-      const name = draft.define(draft.pick(["are_anagrams", "is_anagram", "same_letters"]));
-      const [a, b] = scope.pair([
-        ["first", "second"],
-        ["a", "b"],
-        ["word", "other"],
-        ["left", "right"],
-        ["one", "two"],
-      ]);
-      return {
-        code: code`
-          def ${name}(${draft.parameter(a, "str")}, ${draft.parameter(b, "str")})${draft.returns("bool")}:
-              ${draft.docstring("Check whether two words have the same letters.")}
-              ${draft.maybe(0.5, () => `if len(${a}) != len(${b}):\n    return False`)}
-              return sorted(${a}) == sorted(${b})
-        `,
-        call: { name, parameters: ["str", "str"], returns: "bool" },
-      };
-    },
-    (): Definition => {
-      const name = draft.define(draft.pick(["parse_line", "split_fields", "parse_pair", "read_pair"]));
-      const [key, value] = scope.pair([
-        ["key", "value"],
-        ["name", "score"],
-        ["left", "right"],
-        ["first", "second"],
-        ["label", "number"],
-      ]);
-      const separator = draft.pick([":", "=", ",", "-"]);
-      return {
-        code: code`
-          def ${name}(${draft.parameter(text, "str")}):
-              ${draft.docstring("Split a line into two parts.")}
-              ${draft.maybe(0.5, () => `if ${draft.string(separator)} not in ${text}:\n    return None`)}
-              ${key}, ${value} = ${text}.split(${draft.string(separator)})
-              return ${key}.strip(), ${draft.pick([`${value}.strip()`, `int(${value})`])}
-        `,
-        usage: `print(${name}(${draft.string(`${draft.stringWord()}${separator}${factor(draft)}`)}))`,
-      };
-    },
-    (): Definition => {
-      const name = draft.define(draft.pick(["check_password", "validate", "is_strong", "is_valid"]));
-      return {
-        code: code`
-          def ${name}(${draft.parameter(text, "str")})${draft.returns("bool")}:
-              ${draft.docstring("Check whether a text follows the rules.")}
-              if len(${text}) < ${factor(draft)}:
-                  return False
-              if ${textTest(draft, text)}:
-                  ${draft.maybe(0.3, () => printValue(draft, text, text, true))}
-                  return False
-              return ${draft.pick(["True", "True", `${text} != ${draft.string("")}`])}
-        `,
-        call: { name, parameters: ["str"], returns: "bool" },
-      };
-    },
-  ])();
-}
-
 /** Takes a text apart, a piece at a time, until nothing is left. */
 function consume(draft: Draft): Definition {
   const scope = draft.scope();
@@ -463,15 +346,4 @@ function consume(draft: Draft): Definition {
   };
 }
 
-export const textFamilies = [
-  reverse,
-  palindrome,
-  countChars,
-  rewrite,
-  rewrite,
-  wordCount,
-  longest,
-  formatText,
-  formatText,
-  consume,
-] as const;
+export const textFamilies = [reverse, palindrome, countChars, rewrite, wordCount, longest, consume] as const;

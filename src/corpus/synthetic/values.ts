@@ -28,9 +28,8 @@ function length(draft: Draft): number {
   return draft.weighted([
     [3, 2],
     [5, 3],
-    [4, 4],
-    [2, 5],
-    [0.5, 6],
+    [3, 4],
+    [1, 5],
   ]);
 }
 

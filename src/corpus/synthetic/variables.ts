@@ -208,7 +208,6 @@ const changes: Partial<Record<Kind, Writer>> = {
   numbers: (body, { name }) =>
     body.draft.weighted<() => string>([
       [4, () => `${name}.append(${numeric(body)})`],
-      [0.7, () => `${name} = ${name} + ${numberList(body.draft)}`],
       [1, () => `${name} += ${numberList(body.draft)}`],
       [1, () => `${name}.sort()`],
     ])(),
@@ -220,7 +219,6 @@ const changes: Partial<Record<Kind, Writer>> = {
   grid: (body, { name }) =>
     body.draft.either(
       () => `${name}.append(${numberList(body.draft)})`,
-      () => `${name}.append([${numeric(body)}, ${numeric(body)}])`,
       () => `${name} = ${nestedList(body.draft, "int")}`,
     ),
 };
@@ -230,10 +228,9 @@ const shows: Record<Kind, Writer> = {
   flag: ({ draft }, { name }) => (draft.chance(0.5) ? `print(${name})` : printValue(draft, name, name)),
   text: ({ draft }, { name }) =>
     draft.chance(0.4)
-      ? printValue(draft, name, name, true)
+      ? printValue(draft, name, name)
       : `print(${draft.pick([name, `${name}.upper()`, `len(${name})`, `${name}[0]`])})`,
-  string: ({ draft }, { name }) =>
-    draft.chance(0.4) ? `print(${name})` : printValue(draft, name, name, true),
+  string: ({ draft }, { name }) => (draft.chance(0.4) ? `print(${name})` : printValue(draft, name, name)),
   set: ({ draft }, { name }) =>
     draft.chance(0.6) ? `print(len(${name}))` : printValue(draft, name, `len(${name})`),
   dict: (body, { name, element }) =>
@@ -243,7 +240,7 @@ const shows: Record<Kind, Writer> = {
   numbers: ({ draft }, { name }) =>
     draft.chance(0.4)
       ? printValue(draft, name, `len(${name})`)
-      : `print(${draft.pick([`sum(${name})`, `${name}[0]`, `${name}[-1]`, `${name}[1:]`, `${name}[:2]`])})`,
+      : `print(${draft.pick([`sum(${name})`, `${name}[0]`, `${name}[-1]`])})`,
   words: ({ draft }, { name }) =>
     draft.chance(0.5)
       ? printValue(draft, name, `len(${name})`)

@@ -71,7 +71,7 @@ describe("generateProgram", () => {
     const median = lengths[lengths.length / 2]!;
     expect(median).toBeGreaterThan(400);
     expect(median).toBeLessThan(800);
-    expect(lengths[Math.floor(0.99 * lengths.length)]).toBeGreaterThan(1500);
+    expect(lengths[Math.floor(0.99 * lengths.length)]).toBeGreaterThan(1200);
   });
 
   it.each(Object.keys(behaviours))("shows %s often", (task) => {
