@@ -3,7 +3,7 @@ import * as Plot from "@observablehq/plot";
 import { circuitEdges, orderByAttribution, selectNodes } from "../../dist/node/index.js";
 import { COLORS, writePlot } from "../svg.js";
 import { withSubject } from "./circuits.js";
-import { count, range, table } from "./markdown.js";
+import { count, page, range, table } from "./markdown.js";
 import { geometricMean, spread } from "./statistics.js";
 import { progress } from "./subject.js";
 
@@ -115,10 +115,10 @@ function report({ tasks, means, settings }, kinds) {
     const rows = tasks.map((row) => [`\`${row.task}\``, ...cells(row[kind])]);
     return `The ${kind} model:\n\n${table(["task", ...titles], [...rows, meanRow])}`;
   });
-  return [
+  return page([
     `Nodes that either order takes to a loss of ${settings.target} on prompts for choosing by, as bisection finds them, before removal. Masks: mean (least–greatest) of ${settings.seeds} seeds. Attribution: by gain or size, whichever takes fewer.`,
     ...sections,
-  ].join("\n\n");
+  ]);
 }
 
 async function draw(file, { tasks, means }, kinds) {

@@ -1,7 +1,7 @@
 // Circuits of a sparse model and of its dense twin, for every task that both solve (paper, Figure 2).
 import * as Plot from "@observablehq/plot";
 import { COLORS, writePlot } from "../svg.js";
-import { count, nats, range, table } from "./markdown.js";
+import { count, nats, page, range, table } from "./markdown.js";
 import { findCircuits } from "./search.js";
 import { geometricMean, spread } from "./statistics.js";
 import { progress, Subject } from "./subject.js";
@@ -81,24 +81,30 @@ const MEASURES = {
   calibrated_edges: ({ calibrated }) => (calibrated.reached ? calibrated.edges : undefined),
 };
 
-/** Geometric means over tasks, one for each search seed, and how they spread over the seeds. */
+/**
+ * Geometric means over tasks, one for each search seed, and how they spread over the seeds. Each measure is taken over the
+ * tasks of which all circuits have it.
+ */
 function meansOf(rows, { target, seeds }) {
   const counted = rows.filter((row) => KINDS.every((kind) => counts(row[kind], target)));
-  const bySeed = (kind, measure) => {
-    const values = Array.from({ length: seeds }, (_, seed) =>
-      counted.map((row) => measure(row[kind].circuits[seed])),
-    );
-    return values.flat().some((value) => value === undefined) || counted.length === 0
-      ? null
-      : values.map(geometricMean);
-  };
-  const measures = Object.entries(MEASURES).map(([name, measure]) => {
-    const [sparse, dense] = KINDS.map((kind) => bySeed(kind, measure));
-    const has = sparse !== null && dense !== null;
-    const ratio = has ? spread(sparse.map((value, seed) => dense[seed] / value)) : null;
-    return [name, { sparse: sparse && spread(sparse), dense: dense && spread(dense), ratio }];
+  const means = Object.entries(MEASURES).map(([name, measure]) => {
+    const has = (row) => KINDS.every((kind) => row[kind].circuits.every((one) => measure(one) !== undefined));
+    const measured = counted.filter(has);
+    if (measured.length === 0) return [name, { tasks: 0 }];
+    const bySeed = (kind) =>
+      Array.from({ length: seeds }, (_, seed) =>
+        geometricMean(measured.map((row) => measure(row[kind].circuits[seed]))),
+      );
+    const [sparse, dense] = KINDS.map(bySeed);
+    return [
+      name,
+      {
+        ...{ tasks: measured.length, sparse: spread(sparse), dense: spread(dense) },
+        ratio: spread(sparse.map((value, seed) => dense[seed] / value)),
+      },
+    ];
   });
-  return { tasks: counted.map(({ task }) => task), ...Object.fromEntries(measures) };
+  return { tasks: counted.map(({ task }) => task), ...Object.fromEntries(means) };
 }
 
 function report({ models, tasks, unsolved, means, settings }) {
@@ -115,8 +121,8 @@ function report({ models, tasks, unsolved, means, settings }) {
   const bothOf = (row, measure, format = sizes) => KINDS.map((kind) => format(row[kind], measure));
   const isCounted = ({ task }) => means.tasks.includes(task);
   const name = (row) => `\`${row.task}\`${isCounted(row) ? "" : " ¹"}`;
-  const meanRow = (title, keys) => [
-    title,
+  const meanRow = (keys) => [
+    `geometric mean of ${keys.map((key) => means[key].tasks).join(", ")}`,
     ...keys.flatMap((key) => KINDS.map((kind) => (means[key][kind] ? range(means[key][kind]) : "–"))),
   ];
   const ratioRow = (keys) => [
@@ -126,8 +132,7 @@ function report({ models, tasks, unsolved, means, settings }) {
   const titles = (names) => ["task", ...names.flatMap((one) => KINDS.map((kind) => `${one}, ${kind}`))];
   const plain = ["nodes", "edges", "pruned"];
   const fitted = ["calibrated_nodes", "calibrated_edges"];
-  const mean = `geometric mean of ${means.tasks.length}`;
-  return [
+  return page([
     `Circuits at a target loss of ${target}: mean (least–greatest) of ${seeds} search seeds, at the k_coef that was the best of ${kCoefs.length} on another seed; ${kCoefs.length + seeds} searches for each task and model.`,
     table(
       ["model", "nodes in all", "nonzeros", "pretraining loss"],
@@ -140,13 +145,13 @@ function report({ models, tasks, unsolved, means, settings }) {
     "Without calibration:",
     table(titles(["nodes", "edges", "edges after pruning"]), [
       ...tasks.map((row) => [name(row), ...plain.flatMap((key) => bothOf(row, MEASURES[key]))]),
-      meanRow(mean, plain),
+      meanRow(plain),
       ratioRow(plain),
     ]),
     "With it (its nodes cut and removed by losses after calibration):",
     table(titles(["nodes", "edges"]), [
       ...tasks.map((row) => [name(row), ...fitted.flatMap((key) => bothOf(row, MEASURES[key]))]),
-      meanRow(mean, fitted),
+      meanRow(fitted),
       ratioRow(fitted),
     ]),
     "Task losses on held-out prompts (nat), means over the seeds:",
@@ -177,7 +182,7 @@ function report({ models, tasks, unsolved, means, settings }) {
       : `Not solved by both (accuracy ${100 * SOLVED.accuracy} %, loss ${SOLVED.loss} on prompts for choosing by): ${unsolved
           .map(({ task, solved_by: by }) => `\`${task}\` (${by.length === 0 ? "neither" : `${by} only`})`)
           .join(", ")}.`,
-  ].join("\n\n");
+  ]);
 }
 
 async function draw(file, { tasks, means }) {

@@ -4,20 +4,21 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as Plot from "@observablehq/plot";
 import { writePlot } from "../svg.js";
-import { count, nats, table } from "./markdown.js";
+import { counts } from "./circuits.js";
+import { count, nats, page, table } from "./markdown.js";
 import { findCircuits } from "./search.js";
 import { geometricMean } from "./statistics.js";
 import { progress, Subject } from "./subject.js";
 
-/** One search seed a model: nine models cost nine times what one does. */
-const SEEDS = 1;
+/** Nine models cost nine times what one does: of each task the best circuit of the sweep. */
+const BRIEF = { seeds: 0, edgePruning: false, calibration: false };
 
 export default async function frontier(context) {
   const { run, settings, paths, tasks } = context;
   if (paths.ladder === undefined)
     throw new Error("This step needs --ladder: a directory of `sparselens train --grid`.");
   const rungs = await readLadder(paths.ladder);
-  const onLadder = { ...context, settings: { ...settings, seeds: SEEDS, edgePruning: false } };
+  const onLadder = { ...context, settings: { ...settings, ...BRIEF } };
   const open = (rung) => Subject.open(`ladder/${rung.run}`, join(paths.ladder, rung.run, "model"), onLadder);
   for (const rung of rungs) {
     await using(await open(rung), async (subject) => {
@@ -39,9 +40,7 @@ export default async function frontier(context) {
       rung.found = await subject.each(common, (task, masked) => findCircuits(subject, masked, task));
     });
   }
-  const counted = common.filter((_, i) =>
-    rungs.every(({ found }) => found[i].circuits.every(({ reached }) => reached)),
-  );
+  const counted = common.filter((_, i) => rungs.every(({ found }) => counts(found[i], settings.target)));
   const models = rungs.map(({ run: name, values, parameters, nonzeros, loss, found }) => {
     const circuits = found
       .filter(({ task }) => counted.some((one) => one.name === task))
@@ -96,11 +95,11 @@ function report({ models, tasks, settings }, common) {
     ...[parameters, nonzeros].map((value) => value.toLocaleString("en-US")),
     ...[nats(loss), count(nodes), count(edges)],
   ]);
-  return [
-    `Geometric mean circuit size at a target loss of ${settings.target} (uncalibrated, after node removal) over ${tasks.length} tasks: of the ${common} that every model of the ladder itself does within the target, those for which a circuit was found in each. ${settings.kCoefs.length} values of k_coef on one search seed, the best on another.`,
+  return page([
+    `Geometric mean circuit size at a target loss of ${settings.target} (uncalibrated, after node removal) over ${tasks.length} tasks: of the ${common} that every model of the ladder itself does within the target, those for which a circuit was found in each, and no empty one. The best of ${settings.kCoefs.length} values of k_coef, on one search seed.`,
     table([...keys, "parameters", "nonzeros", "pretraining loss", "nodes", "edges"], rows),
     `Tasks: ${tasks.map((task) => `\`${task}\``).join(", ") || "none"}.`,
-  ].join("\n\n");
+  ]);
 }
 
 async function draw(file, { models, tasks }) {

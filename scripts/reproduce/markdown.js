@@ -2,8 +2,11 @@
 export function table(titles, rows) {
   const line = (cells) => `| ${cells.join(" | ")} |`;
   const ruler = titles.map((_, column) => (column === 0 ? "---" : "---:"));
-  return `${[titles, ruler, ...rows].map(line).join("\n")}\n`;
+  return [titles, ruler, ...rows].map(line).join("\n");
 }
+
+/** Paragraphs and tables, as the text of a file. */
+export const page = (parts) => `${parts.join("\n\n")}\n`;
 
 export const nats = (loss) => (loss === null || loss === undefined ? "–" : loss.toFixed(3));
 

@@ -6,7 +6,7 @@ import { findTask } from "../../dist/node/index.js";
 import { COLORS, writePlot } from "../svg.js";
 import { batchOf, drawPrograms, flatOnes, lastValues, nestedOnes, runPrompts, TASK } from "./brackets.js";
 import { withSubject } from "./circuits.js";
-import { table } from "./markdown.js";
+import { page, table } from "./markdown.js";
 import { PREDICTION } from "./predict-brackets.js";
 import { fitLine, mean } from "./statistics.js";
 import { progress } from "./subject.js";
@@ -87,7 +87,7 @@ function report({ commit, prediction, criteria, exponent, dilution, distractors 
   const fixed = (value) => value.toFixed(3);
   const verdict = (held) => (held ? "held" : "failed");
   const all = (rows, key) => rows.every((row) => row[key]);
-  return [
+  return page([
     `Predicted in \`${prediction}\`, commit ${commit.slice(0, 12)}, before it was measured. A deviation holds within ${100 * criteria.deviation_within} %, a probability within ${criteria.probability_within}.`,
     `- Dilution of the channel: **${verdict(all(dilution, "deviation_held"))}**. As a power of the context the deviation falls with the exponent ${exponent.measured === null ? "– (it changes its sign)" : fixed(exponent.measured)}; predicted: −1.\n- Dilution of P(\`]]\`): **${verdict(all(dilution, "probability_held"))}**.\n- Unmatched brackets: **${verdict(all(distractors, "held"))}**.`,
     table(
@@ -126,7 +126,7 @@ function report({ commit, prediction, criteria, exponent, dilution, distractors 
         ],
       ]),
     ),
-  ].join("\n\n");
+  ]);
 }
 
 async function draw(file, { dilution }) {

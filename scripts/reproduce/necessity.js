@@ -3,7 +3,7 @@ import * as Plot from "@observablehq/plot";
 import { auditNecessity, prepareAudit, readCircuitFile } from "../../dist/node/index.js";
 import { COLORS, writePlot } from "../svg.js";
 import { withSubject } from "./circuits.js";
-import { nats, percent, table } from "./markdown.js";
+import { nats, page, percent, table } from "./markdown.js";
 import { bestCircuit } from "./search.js";
 import { progress } from "./subject.js";
 
@@ -58,10 +58,10 @@ function report(result, kinds) {
     const failing = result[kind].filter(({ measures }) => measures.complement.loss >= FAILING).length;
     return `The ${kind} model: without the circuit the loss is at least ${FAILING} for ${failing} of ${rows.length} tasks.\n\n${table(titles, rows)}`;
   });
-  return [
+  return page([
     `Held-out task loss (nat) with only the circuit ablated, to means, everything else kept; and with as many random nodes at each location ablated instead, ${result.draws} draws. Chance is ln 2 = 0.693.`,
     ...sections,
-  ].join("\n\n");
+  ]);
 }
 
 async function draw(file, result, kinds) {

@@ -23,7 +23,7 @@ import {
   TASK,
 } from "./brackets.js";
 import { withSubject } from "./circuits.js";
-import { percent, table } from "./markdown.js";
+import { page, percent, table } from "./markdown.js";
 import { bestCircuit, findCircuits } from "./search.js";
 import { mean } from "./statistics.js";
 import { progress } from "./subject.js";
@@ -225,7 +225,7 @@ async function readAttention(model, { activations }, head) {
 function describe({ reading, dilution, distractors, criteria, circuit }) {
   const { reference, head, attention, evidence } = reading;
   const fixed = (value) => value.toFixed(3);
-  return [
+  return page([
     "# Bracket counting: what its circuit predicts",
     `Written before it was measured, from a circuit of ${circuit.nodes} nodes and ${circuit.edges} edges and from lists of ${reference.elements} elements.`,
     `Reading: \`${reading.channel}\` carries ${percent(reading.interchange_share)} of the difference between flat and nested. Head ${head.layer}.${head.head} writes it, from ${head.values.map(({ channel }) => `\`${head.layer}.attn.v:${channel}\``).join(", ")}. A nested list's brackets say ${fixed(evidence.nested)} more than a flat one's. The last token's attention is spread over ${percent(attention.spread)} of the context (100 %: a mean), its sink weighs as much as ${fixed(attention.sink)} tokens. A mean over ${reference.tokens.toFixed(1)} tokens makes that a deviation of ${fixed(reference.deviation_of_a_mean)}; it is ${fixed(reference.deviation)}.`,
@@ -245,7 +245,5 @@ function describe({ reading, dilution, distractors, criteria, circuit }) {
       ]),
     ),
     `It holds if every deviation is within ${percent(criteria.deviation_within)} of what is predicted and every probability within ${criteria.probability_within}.`,
-  ]
-    .join("\n\n")
-    .concat("\n");
+  ]);
 }

@@ -93,6 +93,7 @@ function readSettings() {
     ...{ batchPairs: integer("batch-pairs"), learningRate: number("learning-rate") },
     ...{ trainPairs: integer("train-pairs"), selectPairs: integer("select-pairs") },
     ...{ reportPairs: integer("report-pairs"), edgePruning: !values["no-edge-pruning"] },
+    calibration: true,
     ...{ meansTokens: integer("means-tokens"), lossTokens: integer("loss-tokens") },
     ...{ kernels: values.kernels, workers: integer("workers"), draws: integer("draws") },
     ...{ prediction: values.prediction, name: values.name, audit: values.audit },

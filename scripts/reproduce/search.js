@@ -39,10 +39,11 @@ export function findCircuits(subject, masked, task) {
     const { k_coef } = best.settings;
     const circuits = [];
     const trials = [...swept];
-    // Seeds that k_coef was not chosen by.
-    for (let seed = 1; seed <= settings.seeds; seed++) {
+    // Seeds that k_coef was not chosen by; without any, the best of the sweep itself.
+    const seeds = settings.seeds === 0 ? [0] : Array.from({ length: settings.seeds }, (_, i) => i + 1);
+    for (const seed of seeds) {
       const found = await trial(k_coef, seed);
-      trials.push(found);
+      if (seed > 0) trials.push(found);
       circuits.push(
         await run.once(`${folder}/seed-${seed}.json`, () =>
           finish(subject, masked, splits, found, `${folder}/seed-${seed}`),
@@ -81,8 +82,12 @@ async function finish(subject, masked, splits, trial, base) {
   const order = { nodes: trial.order, method: "masks", settings: trial.settings };
   const say = (what) => progress(label, splits.task.name, `seed ${seed}: ${what}`);
   const selected = trial.order.slice(0, trial.k);
-  const calibratedCircuit = await calibratedNodes(masked, splits, order, target);
-  say(calibratedCircuit.reached ? `calibrated: ${calibratedCircuit.nodes} nodes` : "calibrated: not reached");
+  const calibratedCircuit = settings.calibration && (await calibratedNodes(masked, splits, order, target));
+  if (calibratedCircuit) {
+    say(
+      calibratedCircuit.reached ? `calibrated: ${calibratedCircuit.nodes} nodes` : "calibrated: not reached",
+    );
+  }
   if (!trial.reached) return { seed, reached: false, loss: trial.loss, calibrated: calibratedCircuit };
   const { kept } = await removeNodes(masked, splits.select, selected, target);
   const circuit = await assembleCircuit(masked, splits, kept, {

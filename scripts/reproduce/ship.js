@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { meansOfCorpus, readCircuitFile, writeCircuitFile } from "../../dist/node/index.js";
 import { isSolved, withSubject } from "./circuits.js";
-import { nats, table } from "./markdown.js";
+import { nats, page, table } from "./markdown.js";
 import { bestCircuit, findCircuits } from "./search.js";
 import { progress } from "./subject.js";
 
@@ -78,7 +78,7 @@ function report(rows, { target, seeds }) {
   const criteria = shipped[0]?.criteria.map(({ name }) => name) ?? [];
   const verdict = ({ held }) => (held === null ? "–" : held ? "held" : "short");
   const without = rows.filter((row) => !row.shipped).map(({ task }) => `\`${task}\``);
-  return [
+  return page([
     "# Circuits of this model",
     `For each task that it solves the smallest circuit at a task loss of ${target} (on prompts for choosing by, uncalibrated): of ${seeds} search seeds the one with the fewest edges, then nodes. \`TASK.json\` has all nonzero weights between its nodes, \`TASK-edges.json\` those that are left after edge pruning, \`TASK-audit.md\` what a sceptic asks. Losses are of held-out prompts, in nats.`,
     table(
@@ -94,5 +94,5 @@ function report(rows, { target, seeds }) {
       ]),
     ),
     ...(without.length > 0 ? [`No circuit reached the target: ${without.join(", ")}.`] : []),
-  ].join("\n\n");
+  ]);
 }
