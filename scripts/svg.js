@@ -17,8 +17,9 @@ const SVG = "http://www.w3.org/2000/svg";
  * Draws a plot into a file.
  * @param options Plot's own; what is given here goes over the style that all pictures share
  * @param title what the picture says, for readers who do not see it
+ * @param legend names and their colours, in the upper right corner
  */
-export async function writePlot(file, options, title) {
+export async function writePlot(file, options, title, legend = []) {
   const { document } = parseHTML("<html></html>");
   const svg = Plot.plot({
     document,
@@ -33,6 +34,24 @@ export async function writePlot(file, options, title) {
   }
   const text = document.createElementNS(SVG, "title");
   text.textContent = title;
+  if (legend.length > 0) {
+    const names = document.createElementNS(SVG, "text");
+    for (const [name, value] of [
+      ["x", options.width - 20],
+      ["y", 16],
+      ["text-anchor", "end"],
+    ]) {
+      names.setAttribute(name, String(value));
+    }
+    for (const [name, color] of legend) {
+      const part = document.createElementNS(SVG, "tspan");
+      part.setAttribute("fill", color);
+      part.setAttribute("dx", "14");
+      part.textContent = `● ${name}`;
+      names.append(part);
+    }
+    svg.append(names);
+  }
   // Plot's rules for pages, of no use in a file.
   svg.querySelector("style").remove();
   svg.prepend(text, background);

@@ -158,6 +158,10 @@ async function draw(file, { tasks, means }, kinds) {
   await writePlot(
     file,
     options,
-    `Nodes at the target loss, blue by learned masks, red by attribution. Attribution takes more: ${ratios.join("; ")}.`,
+    `Nodes at the target loss, blue by learned masks, red by attribution. Attribution takes, in the ${ratios.join("; in the ")}.`,
+    [
+      ["learned masks", COLORS.blue],
+      ["attribution", COLORS.vermilion],
+    ],
   );
 }

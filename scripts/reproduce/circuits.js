@@ -222,5 +222,9 @@ async function draw(file, { tasks, means }) {
     ],
   };
   const title = `Circuit sizes task by task, three search seeds each; blue the sparse model, red the dense one. ${ratios.join(", ")} in the sparse model.`;
-  await writePlot(file, options, title);
+  const legend = [
+    ["sparse model", COLORS.blue],
+    ["dense model", COLORS.vermilion],
+  ];
+  await writePlot(file, options, title, legend);
 }

@@ -165,5 +165,9 @@ async function draw(file, { dilution }) {
   };
   const title =
     "Context dilution in bracket counting: grey what the circuit predicts, red what was measured, against the tokens of context; points are named by the list's elements.";
-  await writePlot(file, options, title);
+  const legend = [
+    ["predicted", COLORS.grey],
+    ["measured", COLORS.vermilion],
+  ];
+  await writePlot(file, options, title, legend);
 }

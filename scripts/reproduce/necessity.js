@@ -105,5 +105,10 @@ async function draw(file, result, kinds) {
     file,
     options,
     "Held-out task losses: red without the circuit, blue the whole model, grey without as many random nodes (from the least to the worst, the median marked). Dashed: 0.5; solid: chance.",
+    [
+      ["whole model", COLORS.blue],
+      ["without the circuit", COLORS.vermilion],
+      ["without random nodes", COLORS.grey],
+    ],
   );
 }
