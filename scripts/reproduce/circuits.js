@@ -77,8 +77,8 @@ const MEASURES = {
   nodes: ({ nodes }) => nodes,
   edges: ({ edges }) => edges,
   pruned: ({ pruned }) => pruned?.edges,
-  calibrated_nodes: ({ calibrated }) => (calibrated.reached ? calibrated.nodes : undefined),
-  calibrated_edges: ({ calibrated }) => (calibrated.reached ? calibrated.edges : undefined),
+  calibrated_nodes: ({ calibrated }) => (calibrated?.reached ? calibrated.nodes : undefined),
+  calibrated_edges: ({ calibrated }) => (calibrated?.reached ? calibrated.edges : undefined),
 };
 
 /**

@@ -1,6 +1,7 @@
 // Measures what predict-brackets.js has predicted, and says what came true.
 import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import * as Plot from "@observablehq/plot";
 import { findTask } from "../../dist/node/index.js";
 import { COLORS, writePlot } from "../svg.js";
@@ -29,10 +30,14 @@ export default async function measure(context) {
 /** The commit that a file was last changed in. @throws Error where it is not committed as it is */
 function committed(file) {
   const git = (...args) =>
-    execFileSync("git", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
+    execFileSync("git", ["-C", dirname(file), ...args], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    }).trim();
   let commit = "";
   try {
-    if (git("status", "--porcelain", "--", file) === "") commit = git("log", "-1", "--format=%H", "--", file);
+    if (git("status", "--porcelain", "--ignored", "--", basename(file)) === "")
+      commit = git("log", "-1", "--format=%H", "--", basename(file));
   } catch {
     // No repository, or no such file.
   }

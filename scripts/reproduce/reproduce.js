@@ -33,6 +33,7 @@ const { positionals, values } = parseArgs({
     ...{ draws: text("64"), workers: text("2"), kernels: text("auto"), prediction: text(), name: text() },
     audit: text(""),
     "no-edge-pruning": { type: "boolean", default: false },
+    "no-calibration": { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
 });
@@ -93,7 +94,7 @@ function readSettings() {
     ...{ batchPairs: integer("batch-pairs"), learningRate: number("learning-rate") },
     ...{ trainPairs: integer("train-pairs"), selectPairs: integer("select-pairs") },
     ...{ reportPairs: integer("report-pairs"), edgePruning: !values["no-edge-pruning"] },
-    calibration: true,
+    calibration: !values["no-calibration"],
     ...{ meansTokens: integer("means-tokens"), lossTokens: integer("loss-tokens") },
     ...{ kernels: values.kernels, workers: integer("workers"), draws: integer("draws") },
     ...{ prediction: values.prediction, name: values.name, audit: values.audit },
