@@ -22,7 +22,15 @@ const ALL = ["circuits", "attribution", "necessity", "frontier"];
 const MOST_TRIALS = 16;
 
 const text = (value) => ({ type: "string", default: value });
-const { positionals, values } = parseArgs({
+const USAGE = `usage: npm run reproduce -- STEP[,STEP…] --out DIR [options]
+
+steps: ${Object.keys(STEPS).join(", ")}; all: ${ALL.join(", ")}
+docs/reproduction.md explains them, and the options.
+
+  $ npm run reproduce -- all --sparse models/default --dense models/default-dense --ladder ladder \\
+      --corpus corpus --out reproduction`;
+
+const { positionals, values } = readArguments({
   allowPositionals: true,
   options: {
     ...{ out: text(), sparse: text(), dense: text(), ladder: text(), corpus: text(), tasks: text("all") },
@@ -37,14 +45,6 @@ const { positionals, values } = parseArgs({
     help: { type: "boolean", short: "h", default: false },
   },
 });
-
-const USAGE = `usage: npm run reproduce -- STEP[,STEP…] --out DIR [options]
-
-steps: ${Object.keys(STEPS).join(", ")}; all: ${ALL.join(", ")}
-docs/reproduction.md explains them, and the options.
-
-  $ npm run reproduce -- all --sparse models/default --dense models/default-dense --ladder ladder \\
-      --corpus corpus --out reproduction`;
 
 const steps = positionals.flatMap((name) => (name === "all" ? ALL : name.split(",")));
 const unknown = steps.find((step) => !Object.hasOwn(STEPS, step));
@@ -77,6 +77,15 @@ try {
   if (!(error instanceof SparseLensError) && error.constructor !== Error) throw error;
   console.error(`error: ${error.message}`);
   process.exit(1);
+}
+
+function readArguments(config) {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    console.error(`error: ${error.message}\n\n${USAGE}`);
+    process.exit(2);
+  }
 }
 
 function readSettings() {

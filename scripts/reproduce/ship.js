@@ -23,7 +23,7 @@ export default async function ship(context) {
     const target = join(subject.path, "circuits");
     await mkdir(target, { recursive: true });
     // Beside the model, where every command looks for them.
-    await meansOfCorpus(subject.model, corpus);
+    await meansOfCorpus(subject.model, corpus, { tokens: settings.meansTokens });
     const rows = await subject.each(solved, async (task, masked) => {
       const best = bestCircuit(await findCircuits(subject, masked, task));
       if (!best) return { task: task.name, shipped: false };
