@@ -7,6 +7,13 @@ export {
   viewActivations,
 } from "./circuits/activation-view.js";
 export { assembleCircuit, circuitEdges, measureNodes, nodeScores } from "./circuits/assemble.js";
+export {
+  attentionPoints,
+  type Head,
+  type HeadAttention,
+  lastAttention,
+  sinkLogit,
+} from "./circuits/attention.js";
 export { type Audit, type AuditOptions, auditCircuit } from "./circuits/audit.js";
 export { auditAblations } from "./circuits/audit-ablations.js";
 export { auditBinarization } from "./circuits/audit-binarization.js";
@@ -35,6 +42,8 @@ export { circuitAsDot } from "./circuits/circuit-dot.js";
 export { readCircuitFile, writeCircuitFile } from "./circuits/circuit-file.js";
 export { edgeConstants, edgeEdits } from "./circuits/edge-edits.js";
 export { pruneEdges } from "./circuits/edge-pruning.js";
+export { channelsOf, type ExchangePositions, exchange, firstExchanged } from "./circuits/exchange.js";
+export { type InterveneOptions, type InterventionEffect, intervene } from "./circuits/intervene.js";
 export {
   MASK_TRAINING_DEFAULTS,
   type MaskTrainingSettings,
@@ -105,6 +114,7 @@ export {
   type TaskEvaluation,
 } from "./tasks/evaluate.js";
 export { findTask, tasks } from "./tasks/registry.js";
+export { scoreCandidates, type TaskScore } from "./tasks/score.js";
 export type { Pair, Task } from "./tasks/task.js";
 export type { Tensor } from "./tensor.js";
 export { Tokenizer } from "./tokenizer/tokenizer.js";

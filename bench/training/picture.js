@@ -2,10 +2,10 @@
 //
 //   node bench/training/picture.js DIR docs/training-speed.svg
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as Plot from "@observablehq/plot";
-import { parseHTML } from "linkedom";
+import { COLORS, writePlot } from "../../scripts/svg.js";
 import { readMode } from "./summarize.js";
 
 const [directory, file] = process.argv.slice(2);
@@ -16,11 +16,10 @@ if (!directory || !existsSync(join(directory, "summary.json"))) {
   process.exit(2);
 }
 
-// Colours of Okabe and Ito's palette: colour-blind readers tell them apart.
 const styles = {
-  exact: { label: "exact", color: "#0072b2" },
-  periodic: { label: "periodic", color: "#d55e00" },
-  pytorch: { label: "PyTorch", color: "#5f6670" },
+  exact: { label: "exact", color: COLORS.blue },
+  periodic: { label: "periodic", color: COLORS.vermilion },
+  pytorch: { label: "PyTorch", color: COLORS.grey },
 };
 
 const { modes } = JSON.parse(await readFile(join(directory, "summary.json"), "utf8"));
@@ -36,13 +35,10 @@ const curves = runs.map(({ steps, ...style }) => ({ ...style, points: smooth(ste
 const losses = curves.flatMap(({ points }) => points.map(({ loss }) => loss));
 const [lowest, highest] = [Math.min(...losses), Math.max(...losses)];
 
-const { document } = parseHTML("<html></html>");
 const at = { x: "elapsed", y: "loss" };
 const halo = { stroke: "#fff", strokeWidth: 4 };
-const svg = Plot.plot({
-  document,
+const options = {
   ...{ width: 720, height: 400, marginTop: 32, marginLeft: 52, marginRight: 16, marginBottom: 44 },
-  style: { fontFamily: "sans-serif", fontSize: "12px", color: "#24292f", background: "#fff" },
   x: {
     label: "wall-clock time of training (seconds)",
     ...{ labelAnchor: "center", labelArrow: "none" },
@@ -75,24 +71,12 @@ const svg = Plot.plot({
       }),
     ];
   }),
-});
+};
 
-const svgNamespace = "http://www.w3.org/2000/svg";
-svg.setAttribute("xmlns", svgNamespace);
-svg.setAttribute("role", "img");
-const background = document.createElementNS(svgNamespace, "rect");
-for (const [name, value] of Object.entries({ width: "100%", height: "100%", fill: "#fff" })) {
-  background.setAttribute(name, value);
-}
-const title = document.createElementNS(svgNamespace, "title");
 const ends = curves.map(
   ({ label, points }) => `${label} ends at ${points.at(-1).elapsed.toFixed(0)} seconds`,
 );
-title.textContent = `Training loss against wall-clock time: ${ends.join(", ")}`;
-// Plot's rules for pages, of no use in a file.
-svg.querySelector("style").remove();
-svg.prepend(title, background);
-await writeFile(file, `${svg.outerHTML}\n`);
+await writePlot(file, options, `Training loss against wall-clock time: ${ends.join(", ")}`);
 
 /** Means of `span` steps around each, of fewer at the ends. */
 function smooth(steps) {

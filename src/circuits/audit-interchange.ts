@@ -1,11 +1,10 @@
-import type { HookFunction, Interventions } from "../model/hooks.js";
-import type { NodeIndex } from "../model/node-index.js";
 import { Random } from "../random.js";
 import { promptOf, type TaskBatch } from "../tasks/batch.js";
 import type { Tensor } from "../tensor.js";
 import type { AuditCriterion } from "./audit-criterion.js";
 import { drawMatchedNodes } from "./audit-necessity.js";
 import type { AuditSubject } from "./audit-subject.js";
+import { exchange } from "./exchange.js";
 
 /** Share of the difference between the sides that the circuit's nodes together must carry. */
 export const INTERCHANGE_SHARE = 0.5;
@@ -41,7 +40,8 @@ export async function auditInterchange(
   const margins = before.logits.map((logits, i) => marginOf(report, i, logits));
   const total = margins.reduce((sum, margin, i) => sum + (i % 2 === 0 ? 2 : -2) * margin, 0);
   const shareOf = async (exchanged: readonly number[]) => {
-    const interventions = exchange(index, exchanged, sequences, before.activations);
+    const channels = new Map([...index.byLocation(exchanged)].map(([{ name }, list]) => [name, list]));
+    const interventions = exchange(channels, sequences, before.activations);
     const after = await model.forward(sequences, { interventions, logits: "last", signal });
     const moved = after.logits.reduce((sum, logits, i) => {
       const change = margins[i] - marginOf(report, i, logits);
@@ -70,42 +70,4 @@ export async function auditInterchange(
 function marginOf({ candidates }: TaskBatch, prompt: number, { data }: Tensor): number {
   const [right, wrong] = [data[candidates[2 * prompt]], data[candidates[2 * prompt + 1]]];
   return prompt % 2 === 0 ? right - wrong : wrong - right;
-}
-
-/** Nodes take the values of the other prompt of the pair, counted from the end. */
-function exchange(
-  index: NodeIndex,
-  nodes: readonly number[],
-  sequences: readonly Int32Array[],
-  activations: ReadonlyMap<string, readonly Tensor[]>,
-): Interventions {
-  const firsts = sequences.map((sequence, i) => firstExchanged(sequence, sequences[i ^ 1]));
-  return Object.fromEntries(
-    [...index.byLocation(nodes)].map(([{ name, width }, channels]) => {
-      const replace: HookFunction = ({ data }, { sequence }) => {
-        const other = activations.get(name)![sequence ^ 1].data;
-        const shift = sequences[sequence ^ 1].length - sequences[sequence].length;
-        for (let row = firsts[sequence]; row < sequences[sequence].length; row++) {
-          for (const channel of channels) {
-            data[row * width + channel] = other[(row + shift) * width + channel];
-          }
-        }
-        return undefined;
-      };
-      return [name, replace];
-    }),
-  );
-}
-
-/** Position from which on two prompts correspond: 0 where they have equally many tokens, else that of their common end. */
-export function firstExchanged(tokens: Int32Array, other: Int32Array): number {
-  if (tokens.length === other.length) return 0;
-  let common = 0;
-  while (
-    common < Math.min(tokens.length, other.length) &&
-    tokens[tokens.length - 1 - common] === other[other.length - 1 - common]
-  ) {
-    common++;
-  }
-  return tokens.length - common;
 }

@@ -1,6 +1,7 @@
 import type { Edge } from "../model/edges.js";
 import type { TaskBatch } from "../tasks/batch.js";
 import { scoreCandidates } from "../tasks/score.js";
+import { calibrated, fitCalibration } from "./calibration.js";
 import { type EdgeConstants, edgeEdits } from "./edge-edits.js";
 import type { MaskedModel, MaskedOptions } from "./masked-model.js";
 import { modelEdges } from "./model-edges.js";
@@ -49,21 +50,25 @@ export async function removeGreedily<T>(
   }
 }
 
+export interface RemoveNodesOptions extends MaskedOptions {
+  /** Compare losses after calibration, fitted to each set of nodes anew on these prompts. Default: before. */
+  readonly calibrateOn?: TaskBatch;
+}
+
 /** Nodes that a target does not need. */
 export function removeNodes(
   masked: MaskedModel,
   batch: TaskBatch,
   nodes: readonly number[],
   target: number,
-  options: MaskedOptions = {},
+  { calibrateOn, ...options }: RemoveNodesOptions = {},
 ): Promise<Removal<number>> {
   return removeGreedily(nodes, target, async (sets) => {
-    const logits = await masked.evaluate(
-      batch,
-      sets.map((set) => masked.masksOf(set)),
-      options,
-    );
-    return logits.map((one) => scoreCandidates(one).loss);
+    const masks = sets.map((set) => masked.masksOf(set));
+    const logits = await masked.evaluate(batch, masks, options);
+    if (!calibrateOn) return logits.map((one) => scoreCandidates(one).loss);
+    const fitted = (await masked.evaluate(calibrateOn, masks, options)).map(fitCalibration);
+    return logits.map((one, i) => scoreCandidates(calibrated(one, fitted[i])).loss);
   });
 }
 

@@ -1,4 +1,13 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
+import {
+  attentionPoints,
+  type Head,
+  type HeadAttention,
+  lastAttention,
+  parseHead,
+  requireHead,
+  sinkLogit,
+} from "../circuits/attention.js";
 import { SparseLensError } from "../errors.js";
 import { type TensorToWrite, writeSafetensors } from "../formats/safetensors.js";
 import { replaceFileWith } from "../io/replace-file.js";
@@ -27,6 +36,7 @@ type Options = PromptOptions &
   CircuitFlags & {
     readonly record?: (string | RegExp)[];
     readonly ablate?: string[];
+    readonly attention?: Head[];
     readonly out: string;
     readonly json?: boolean;
   };
@@ -46,7 +56,14 @@ export function addForward(program: Command, signal: AbortSignal): void {
     .addOption(
       repeatable("--record <pattern>", "hook points to save: 0.mlp.post_act, *.attn.q, /mlp/", parsePattern),
     )
-    .addOption(ablationOption());
+    .addOption(ablationOption())
+    .addOption(
+      repeatable(
+        "--attention <head>",
+        "show what the last token attends to through a head: 1.3; saves its q and k",
+        checkHead,
+      ),
+    );
   addCircuitOptions(command, { canFreeze: true });
   addEngineOptions(command)
     .option("--json", "print one object: prompt ids, most probable next tokens, what was saved")
@@ -63,9 +80,12 @@ In Python: safetensors.numpy.load_file("add.safetensors")["0.mlp.post_act"]`,
       await checkTarget(options.out);
       await withModel(source, options, signal, async (model, loadMilliseconds) => {
         const tokens = promptTokens(model, prompt);
+        const heads = options.attention ?? [];
+        for (const head of heads) requireHead(model, head);
+        const record = [...(options.record ?? []), ...heads.flatMap(attentionPoints)];
         const began = performance.now();
         const output = await model.forward(tokens, {
-          record: options.record,
+          record: record.length > 0 ? record : undefined,
           interventions: options.ablate && parseAblations(options.ablate),
           ablation: await readCircuitAblation(model, options),
           signal,
@@ -77,11 +97,15 @@ In Python: safetensors.numpy.load_file("add.safetensors")["0.mlp.post_act"]`,
           writeSafetensors(sink, tensors, { producer: `sparselens ${version}`, ...metadata }),
         );
         const next = mostProbable(output.logits, SHOWN_TOKENS);
+        const attention = await attentionOf(model, heads, output);
         if (options.json) {
           printJson({
             model: model.source,
             promptTokens: tokens,
             next: next.map((one) => ({ ...one, text: textOf(model, one) })),
+            ...(heads.length > 0 && {
+              attention: attention.map(({ weights, ...rest }) => ({ ...rest, weights: [...weights] })),
+            }),
             out: options.out,
             tensors: Object.fromEntries(tensors.map(({ name, dtype, shape }) => [name, { dtype, shape }])),
             timing: {
@@ -96,12 +120,54 @@ In Python: safetensors.numpy.load_file("add.safetensors")["0.mlp.post_act"]`,
             `${tokens.length} tokens in ${formatMilliseconds(forwardMilliseconds)}. What comes next:\n\n`,
           );
           print(nextTable(model, next));
+          for (const one of attention) print(`\n${attentionTable(model, tokens, one)}`);
           print(`\n${options.out}:\n\n`);
           const rows = tensors.map(({ name, dtype, shape }) => [name, dtype, `[${shape.join(", ")}]`]);
           print(formatTable([["tensor", "type", "shape"], ...rows], "lll"));
         }
       });
     });
+}
+
+function checkHead(text: string): Head {
+  try {
+    return parseHead(text);
+  } catch (error) {
+    if (error instanceof SparseLensError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
+}
+
+/** Of the last token, through each head. */
+function attentionOf(
+  model: Model,
+  heads: readonly Head[],
+  { activations }: ForwardOutput<Tensor>,
+): Promise<(Head & HeadAttention)[]> {
+  return Promise.all(
+    heads.map(async (head) => {
+      const [q, k] = attentionPoints(head).map((point) => activations.get(point)!);
+      return { ...head, ...lastAttention(model, head, q, k, await sinkLogit(model, head)) };
+    }),
+  );
+}
+
+/** The positions of the largest weights, in their order. */
+function attentionTable(
+  { tokenizer }: Model,
+  tokens: readonly number[],
+  { layer, head, weights, sink }: Head & HeadAttention,
+): string {
+  const shown = [...weights.keys()]
+    .sort((a, b) => weights[b] - weights[a])
+    .slice(0, SHOWN_TOKENS)
+    .sort((a, b) => a - b);
+  const rows = shown.map((position) => [
+    ...[String(position), formatPercent(weights[position])],
+    tokenizer ? formatToken(tokenizer.tokenBytes(tokens[position])) : String(tokens[position]),
+  ]);
+  const table = formatTable([["position", "attention", "token"], ...rows], "rrl");
+  return `The last token through head ${layer}.${head}; to its sink ${formatPercent(sink)}:\n\n${table}`;
 }
 
 function namedTensors(tokens: readonly number[], output: ForwardOutput<Tensor>): TensorToWrite[] {

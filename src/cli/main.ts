@@ -11,6 +11,7 @@ import { exitCodeOf, Interrupted, report } from "./failures.js";
 import { addForward } from "./forward.js";
 import { addGenerate } from "./generate.js";
 import { addInfo } from "./info.js";
+import { addIntervene } from "./intervene.js";
 import { addNode } from "./node.js";
 import { version } from "./package.js";
 import { addPrune } from "./prune.js";
@@ -91,6 +92,7 @@ Examples:
     addTrain,
     addPrune,
     addAudit,
+    addIntervene,
     addExplore,
     addExport,
     addBench,

@@ -22,8 +22,8 @@ import {
   prepareSplits,
 } from "../../dist/node/index.js";
 import { distributionOf } from "../../src/circuits/audit-criterion.js";
-import { firstExchanged } from "../../src/circuits/audit-interchange.js";
 import { drawMatchedNodes } from "../../src/circuits/audit-necessity.js";
+import { firstExchanged } from "../../src/circuits/exchange.js";
 import { Random } from "../../src/random.js";
 import { trainedModel } from "../support/trained-model.js";
 
