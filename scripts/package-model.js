@@ -31,6 +31,7 @@ const { manifest } = await openCorpus(values.corpus);
 const model = await loadModel(join(run, "model"), { threads: 1 });
 const { config, note, versions, format_version, corpus } = { ...description };
 
+// Circuits of the model that was there are none of this one.
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
 for (const file of ["config.json", "model.safetensors", "tokenizer.json"]) {
@@ -78,12 +79,12 @@ sinks, ${positions}, a counted bigram table${config.afrac === null ? "" : `, Abs
 | validation loss | ${scores.corpus.loss.toFixed(4)} nats per token on ${count(scores.corpus.tokens)} held-out tokens |
 | tasks, standard prompts | ${scores.summary.standard.both} of ${scores.summary.standard.tasks} with accuracy ≥ 97 % and two-way loss ≤ 0.1 |
 | tasks, unseen words and templates | ${scores.summary.unseen.both} of ${scores.summary.unseen.tasks} |
-| sampled programs | of ${quality.programs} with at least five statements at temperature ${quality.temperature ?? 0.8}, ${share(quality.parsed)} parse and ${share(quality.repeated)} repeat a training document |
+| sampled programs | of ${quality.programs} with at least five statements at temperature ${quality.temperature}, sampled to their end, ${share(quality.parsed)} parse and ${share(quality.repeated)} repeat a training document |
 
 ## Data and training
 
 Corpus: \`${source}\` of this package's generator of synthetic Python ([docs/corpus.md](../../docs/corpus.md)), ${count(manifest.splits.train.tokens)} training tokens of which
-${count(last.tokens)} were read, ${count(manifest.splits.validation.tokens)} held out by document. Training: ${count(last.step)} steps, ${count(Math.round(last.training_seconds))} seconds of steps on two cores.
+${count(last.tokens)} were read, ${count(manifest.splits.validation.tokens)} held out by document. Training: ${count(last.step)} steps, ${count(Math.round(last.training_seconds))} seconds of steps.
 \`training.json\` holds the whole configuration, \`progress.json\` the curve ([docs/training.md](../../docs/training.md) explains both). To train it again:
 
 \`\`\`

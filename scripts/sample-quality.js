@@ -99,7 +99,10 @@ const repeated = programs.filter(({ program }) => isRepeated(program)).length;
 const finished = programs.filter(({ isFinished }) => isFinished).length;
 if (values.json)
   console.log(
-    JSON.stringify({ programs: programs.length, tried, parsed, repeated, finished, samples: programs }),
+    JSON.stringify({
+      ...{ programs: programs.length, temperature, tried, parsed, repeated, finished },
+      samples: programs,
+    }),
   );
 else {
   for (const { program, error } of programs.filter(({ error }) => error !== null).slice(0, 5)) {

@@ -7,15 +7,12 @@ import { inspectTensors } from "./inspect.js";
 import { withCheckpoint, withModel } from "./open.js";
 import { faint, print, printJson } from "./output.js";
 
-/** The article's example, where the released models were published. */
-const PROMPT = `def square_sum(xs):
-    return sum(x * x for x in xs)
-
-square_sum([1, 2, 3])
+const PROMPT = `class Account:
+    def __init__(self, owner, balance):
 `;
 
-/** Picked: few completions of this prompt parse as Python (docs/cli.md has the count), and this one does. */
-const SEED = 82;
+/** Picked: two of three completions of this prompt parse as Python (docs/cli.md has the count), and this one does. */
+const SEED = 15;
 
 interface Size {
   readonly parameters: number;
@@ -39,7 +36,7 @@ Example:
       await withModel("default", { kernels: "simd", json }, signal, async (model, loadMilliseconds) => {
         if (!json) print(faint(PROMPT, process.stdout));
         const stream = model.stream(PROMPT, {
-          ...{ maxNewTokens: 64, doSample: true, temperature: 0.8, topP: 0.95, seed: SEED },
+          ...{ maxNewTokens: 128, doSample: true, temperature: 0.8, topP: 0.95, seed: SEED },
           signal,
         });
         const output = await finish(stream, json ? () => {} : print);
@@ -87,7 +84,7 @@ Example:
           `${tokens.length} tokens at ${formatRate(timing.tokensPerSecond)}, ${model.kernels} kernels, threads: ${model.threads}`,
         ],
         ["sample", `temperature 0.8, top-p 0.95, seed ${SEED}: picked because its text parses as Python;`],
-        ["", "that of most other seeds does not, after this prompt"],
+        ["", "that of one in three other seeds does not, after this prompt"],
         ["next", "npx sparselens --help"],
       ],
       "ll",
