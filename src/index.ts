@@ -26,7 +26,7 @@ export {
   parseCircuit,
   requireModel,
 } from "./circuits/circuit.js";
-export { type CircuitAblationOptions, circuitAblation } from "./circuits/circuit-ablation.js";
+export { alsoAblated, type CircuitAblationOptions, circuitAblation } from "./circuits/circuit-ablation.js";
 export { edgesAsCsv, nodesAsCsv } from "./circuits/circuit-csv.js";
 export { circuitAsDot } from "./circuits/circuit-dot.js";
 export { readCircuitFile, writeCircuitFile } from "./circuits/circuit-file.js";
@@ -34,7 +34,13 @@ export { edgeConstants, edgeEdits } from "./circuits/edge-edits.js";
 export { MASK_TRAINING_DEFAULTS, type MaskTrainingSettings } from "./circuits/mask-optimizer.js";
 export { MaskedModel } from "./circuits/masked-model.js";
 export { ablationConstants, computeMeans, type Means } from "./circuits/means.js";
-export { findMeans, meansOfCorpus, readMeansFile, writeMeansFile } from "./circuits/means-file.js";
+export {
+  findMeans,
+  meansOfCorpus,
+  parseMeans,
+  readMeansFile,
+  writeMeansFile,
+} from "./circuits/means-file.js";
 export { modelHash } from "./circuits/model-identity.js";
 export { lossOfNodes, orderByAttribution, orderByMasks, selectNodes } from "./circuits/node-search.js";
 export {
@@ -92,12 +98,21 @@ export {
   type Tokens,
 } from "./model.js";
 export {
+  type BatchOptions,
+  prepareTask,
+  promptOf,
+  type TaskBatch,
+  type TaskUnavailable,
+} from "./tasks/batch.js";
+export {
   type CorpusEvaluation,
+  candidateLogits,
   evaluateCorpus,
   evaluateTasks,
   type TaskEvaluation,
 } from "./tasks/evaluate.js";
 export { findTask, tasks } from "./tasks/registry.js";
+export { scoreCandidates, type TaskScore } from "./tasks/score.js";
 export type { Pair, Task } from "./tasks/task.js";
 export type { Tensor } from "./tensor.js";
 export { Tokenizer } from "./tokenizer/tokenizer.js";

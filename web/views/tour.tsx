@@ -1,0 +1,3 @@
+export function TourView() {
+  return <p>…</p>;
+}
