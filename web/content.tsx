@@ -1,7 +1,7 @@
 import { useEffect } from "preact/hooks";
-import { messageOf } from "./state/resource.js";
-import { failure, view } from "./state/store.js";
-import { addCircuit, opening, sessionError } from "./state/work.js";
+import { openFile } from "./state/open-file.js";
+import { view } from "./state/store.js";
+import { opening, sessionError } from "./state/work.js";
 import { CircuitView } from "./views/circuit.js";
 import { EvidenceView } from "./views/evidence.js";
 import { TourView } from "./views/tour.js";
@@ -71,13 +71,4 @@ function acceptFiles(): () => void {
     removeEventListener("dragleave", leave);
     removeEventListener("drop", drop);
   };
-}
-
-export async function openFile(file: File): Promise<void> {
-  try {
-    await addCircuit(file.name, new Uint8Array(await file.arrayBuffer()));
-    failure.value = null;
-  } catch (error) {
-    failure.value = messageOf(error);
-  }
 }

@@ -4,7 +4,6 @@ import {
   type Means,
   MemorySource,
   type Model,
-  type NodeAblation,
   NodeIndex,
   openCheckpoint,
   parseMeans,
@@ -33,14 +32,14 @@ export class Session {
   readonly #files: readonly File[];
   #graph: Promise<WeightGraph> | null = null;
   #documents: Promise<Documents | null> | null = null;
-  /** Circuits as ablations, each computed once. */
-  readonly ablations = new Map<string, Promise<NodeAblation>>();
+
+  /** Of the nodes over the pretraining distribution, once they are read; null: there are none. */
+  means: Means | null = null;
 
   private constructor(
     readonly entry: CatalogueModel,
     readonly model: Model,
     files: readonly File[],
-    readonly means: Means | null,
   ) {
     this.#files = files;
     this.tokenizer = model.tokenizer;
@@ -51,9 +50,6 @@ export class Session {
     entry: CatalogueModel,
     { kernels, onProgress, signal }: SessionOptions,
   ): Promise<Session> {
-    const means = entry.means ? fetchBytes(entry.means, signal) : null;
-    // Looked at below, when the model is there.
-    means?.catch(() => {});
     const files = await fetchModelFiles(
       entry,
       (arrival) => onProgress({ phase: "download", ...arrival }),
@@ -64,13 +60,14 @@ export class Session {
       signal,
       onProgress: ({ phase, loaded, total }) => phase === "load" && onProgress({ phase, loaded, total }),
     });
-    try {
-      const read = means && (await parseMeans(new MemorySource(entry.means!, await means), model));
-      return new Session(entry, model, files, read);
-    } catch (error) {
-      await model.dispose();
-      throw error;
-    }
+    return new Session(entry, model, files);
+  }
+
+  /** Reads the means, whose model is checked by the hash of all weights. */
+  async readMeans(signal: AbortSignal): Promise<void> {
+    const { means } = this.entry;
+    if (means)
+      this.means = await parseMeans(new MemorySource(means, await fetchBytes(means, signal)), this.model);
   }
 
   /** Who feeds whom, by the weights. */

@@ -44,6 +44,21 @@ const openedSession = resource(
 export const sessionError = computed(() => openedSession.value.error);
 export const session = computed(() => (openedSession.value.pending ? null : openedSession.value.value));
 
+const readMeans = resource(
+  () => session.value && ([session.value] as const),
+  async ([of], abort) => {
+    await of.readMeans(abort);
+    return of;
+  },
+);
+export const meansError = computed(() => readMeans.value.error);
+/** The session once its means are there, or it is known that there are none. */
+const measured = computed(() => {
+  const { pending, error, value } = readMeans.value;
+  if (pending) return null;
+  return error ? session.value : value;
+});
+
 /** Circuits that were dropped into this browser, by name. */
 export const LOCAL = "local:";
 export const localCircuits = signal<readonly string[]>([]);
@@ -151,7 +166,7 @@ export const ablation = computed(() => {
   const { ablation: chosen } = address.value;
   if (chosen) return chosen;
   const own = circuit.value?.ablation ?? "mean";
-  return own === "mean" && !session.value?.means ? "zero" : own;
+  return own === "mean" && measured.value && !measured.value.means ? "zero" : own;
 });
 
 /** What runs, with the reader's interventions or without them. */
@@ -161,7 +176,7 @@ export function runOf({ off, set }: Pick<Address, "off" | "set">, scope: Scope):
 export const isIntervened = computed(() => address.value.off.length + address.value.set.length > 0);
 
 const runKey = computed(() => {
-  const of = session.value;
+  const of = measured.value;
   const { off, set, scope } = address.value;
   if (!of || (circuit.value && !fits.value)) return null;
   return [of, circuit.value, ablation.value, scope, key(off), key(set)] as const;
@@ -195,7 +210,7 @@ export const fullScore = resource(
 /** Without interventions, the same scopes: what a run is compared with. */
 export const baselines = resource(
   () => {
-    const of = session.value;
+    const of = measured.value;
     if (!of || !quickBatch.value || !fits.value) return null;
     return [of, circuit.value, ablation.value, quickBatch.value] as const;
   },
@@ -241,7 +256,7 @@ export const promptRun = resource(
 /** The same without interventions. */
 export const plainRun = resource(
   () => {
-    const of = session.value;
+    const of = measured.value;
     if (!prompt.value || !of || (circuit.value && !fits.value)) return null;
     return [
       of,
@@ -277,5 +292,5 @@ effect(() => {
   const isBusy = [quickScore, fullScore, baselines, promptRun, plainRun, layout].some(
     (one) => one.value.pending,
   );
-  document.documentElement.dataset.busy = String(isBusy || !session.value);
+  document.documentElement.dataset.busy = String(isBusy || !measured.value);
 });

@@ -1,0 +1,3 @@
+export function IntervenePanel() {
+  return <p>…</p>;
+}
