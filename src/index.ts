@@ -7,6 +7,7 @@ export {
   viewActivations,
 } from "./circuits/activation-view.js";
 export { assembleCircuit, circuitEdges, measureNodes, nodeScores } from "./circuits/assemble.js";
+export { type AttentionPattern, attentionPattern, headOf } from "./circuits/attention-pattern.js";
 export { type Audit, type AuditOptions, auditCircuit } from "./circuits/audit.js";
 export { auditAblations } from "./circuits/audit-ablations.js";
 export type { AuditCriterion, Distribution } from "./circuits/audit-criterion.js";
@@ -54,7 +55,7 @@ export {
 export { removeEdges, removeNodes } from "./circuits/removal.js";
 export { prepareSplits, type TaskSplits } from "./circuits/task-splits.js";
 export { type NodeTokens, nodeTokens, type TokenWeights } from "./circuits/token-weights.js";
-export { type Trace, type TracedLink, type TraceOptions, trace } from "./circuits/trace.js";
+export { type Trace, type TracedLink, type TraceLinks, type TraceOptions, trace } from "./circuits/trace.js";
 export {
   circuitFromVizData,
   type VizDataOptions,

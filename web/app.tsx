@@ -33,9 +33,9 @@ export function App() {
   const problem = failure.value ?? catalogue.value.error;
   return (
     <>
-      <a class="skip" href="#main" onClick={skip}>
+      <button type="button" class="skip" onClick={() => document.getElementById("main")?.focus()}>
         Skip to the content
-      </a>
+      </button>
       <header>
         <h1>
           Sparse<b>Lens</b>
@@ -102,10 +102,4 @@ export function App() {
       </main>
     </>
   );
-}
-
-/** The address belongs to the state. */
-function skip(event: Event): void {
-  event.preventDefault();
-  document.getElementById("main")?.focus();
 }

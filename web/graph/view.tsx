@@ -109,11 +109,11 @@ export function GraphView(props: GraphViewProps) {
   };
 
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys go from node to node.
     <div
       ref={frame}
       class="graph"
       role="application"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys go from node to node.
       tabIndex={0}
       aria-label={`Circuit of ${graph.nodes.filter(({ kind }) => kind === "node").length} nodes. Arrow keys go from node to node, x switches one off or on, f shows all, plus and minus zoom.`}
       aria-activedescendant={picked ? domId(picked) : undefined}
@@ -246,16 +246,16 @@ interface NodeProps {
 const Node = memo(
   ({ node, x, y, names, strength, description }: NodeProps) => {
     const width = nodeWidth(node);
-    const fill = strength === null ? undefined : signedColour(strength);
+    const isOff = names.split(" ").includes("off");
+    const fill = isOff ? "var(--surface)" : strength === null ? undefined : signedColour(strength);
     // White on what is dark in the light theme, and the other way round.
-    const strong = strength !== null && Math.abs(strength) > 0.42 && !names.includes("off");
+    const strong = strength !== null && Math.abs(strength) > 0.42 && !isOff;
     return (
       <g
         id={domId(node.id)}
         data-node={node.id}
         class={strong ? `${names} strong` : names}
         transform={`translate(${x},${y})`}
-        role="img"
         aria-label={description}
       >
         <title>{description}</title>

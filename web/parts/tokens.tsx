@@ -29,7 +29,8 @@ export function TokenStrip(props: TokenStripProps) {
       ? [Math.max(0, position - window), Math.min(tokens.length, position + Math.ceil(window / 2))]
       : [0, tokens.length];
   return (
-    <div class="tokens" role="group" aria-label={label}>
+    <fieldset class="tokens">
+      <legend class="hidden">{label}</legend>
       {from > 0 && "…"}
       {Array.from({ length: to - from }, (_, offset) => {
         const i = from + offset;
@@ -63,7 +64,7 @@ export function TokenStrip(props: TokenStripProps) {
         );
       })}
       {to < tokens.length && "…"}
-    </div>
+    </fieldset>
   );
 }
 

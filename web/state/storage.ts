@@ -29,10 +29,6 @@ export async function keep(key: string, value: unknown): Promise<void> {
   await run("readwrite", (store) => store.put(value, key)).catch(() => undefined);
 }
 
-export async function forget(key: string): Promise<void> {
-  await run("readwrite", (store) => store.delete(key)).catch(() => undefined);
-}
-
 export async function keysWith(prefix: string): Promise<string[]> {
   const keys = await run("readonly", (store) => store.getAllKeys()).catch(() => []);
   return keys.map(String).filter((key) => key.startsWith(prefix));

@@ -224,6 +224,33 @@ export const baselines = resource(
   },
 );
 
+/** Ablation deltas of the circuit's nodes: its own, or measured here on few pairs. null: not known. */
+const measuredScores = resource(
+  () => {
+    const one = circuit.value;
+    if (!one || one.node_scores || !fits.value || !measured.value || !quickBatch.value) return null;
+    return [measured.value, one, ablation.value, quickBatch.value] as const;
+  },
+  async ([of, one, , batch], abort) => {
+    const loss = async (off: readonly string[]) => {
+      abort.throwIfAborted();
+      return (await scoreRun(of, { ...runOf({ off, set: [] }, "circuit"), circuit: one }, batch, abort)).loss;
+    };
+    const whole = await loss([]);
+    const scores: number[] = [];
+    for (const node of one.nodes) scores.push((await loss([node])) - whole);
+    return { circuit: one, scores };
+  },
+);
+export const nodeScores = computed(() => {
+  const one = circuit.value;
+  const own = measuredScores.value.value;
+  return one?.node_scores ?? (own?.circuit === one ? (own?.scores ?? null) : null);
+});
+export const areScoresMeasuredHere = computed(
+  () => circuit.value?.node_scores === null && nodeScores.value !== null,
+);
+
 /** What a run does with the prompt. */
 export interface PromptRun {
   /** `[tokens, vocab]` */

@@ -1,4 +1,5 @@
 import { computed, signal } from "@preact/signals";
+import { QUICK_PAIRS } from "../engine/task.js";
 import type { GraphNode } from "../graph/build.js";
 import { GraphView } from "../graph/view.js";
 import { CircuitPicker, OpenFileButton } from "../parts/circuit-picker.js";
@@ -8,11 +9,13 @@ import { COLOURS, type Colour } from "../state/address.js";
 import { address, go } from "../state/store.js";
 import {
   activationOf,
+  areScoresMeasuredHere,
   circuit,
   circuitError,
   isEdited,
   layout,
   meansError,
+  nodeScores,
   other,
   plainRun,
   position,
@@ -36,7 +39,9 @@ const values = computed(() => {
   const shown = layout.value.value;
   const { colour } = address.value;
   const found = new Map<string, number>();
-  for (const { id, kind, score } of shown?.graph.nodes ?? []) {
+  const deltas = new Map(circuit.value?.nodes.map((node, i) => [node, nodeScores.value?.[i] ?? null]));
+  for (const { id, kind, score: own } of shown?.graph.nodes ?? []) {
+    const score = deltas.get(id) ?? own;
     if (kind === "end") continue;
     const at = (run: typeof promptRun.value.value) => activationOf(run, id, position.value);
     const [now, before] =
@@ -77,7 +82,9 @@ const found = computed(() => {
   return new Set(matching.map(({ id }) => id));
 });
 
-function describe({ id, kind, location, channel, score }: GraphNode): string {
+function describe({ id, kind, location, channel }: GraphNode): string {
+  const at = circuit.value?.nodes.indexOf(id) ?? -1;
+  const score = nodeScores.value?.[at] ?? null;
   if (kind === "end") return `channel ${channel} at the ${location}`;
   const parts = [id];
   if (score !== null) parts.push(`ablation delta ${score.toFixed(4)} nat`);
@@ -130,7 +137,12 @@ export function CircuitView() {
             </div>
           )}
           <Legend
-            what={COLOUR_NAMES[address.value.colour]}
+            what={
+              COLOUR_NAMES[address.value.colour] +
+              (address.value.colour === "delta" && areScoresMeasuredHere.value
+                ? ` (on ${QUICK_PAIRS} pairs)`
+                : "")
+            }
             unit={address.value.colour === "delta" ? "nat" : ""}
             largest={largest.value}
             isCompared={other.value.value !== null}
@@ -148,7 +160,7 @@ function Toolbar() {
   const { layer, edges, nodes, colour } = address.value;
   const one = circuit.value;
   const layers = new Set(one?.nodes.flatMap((node) => /^(\d+)\./.exec(node)?.[1] ?? []) ?? []);
-  const scores = one?.node_scores?.map(Math.abs) ?? [];
+  const scores = nodeScores.value?.map(Math.abs) ?? [];
   const most = Math.max(1e-3, ...scores);
   return (
     <div class="toolbar">

@@ -132,8 +132,8 @@ export function WriteView() {
           )}
         </form>
         {output.value && (
-          <div class="output">
-            <pre aria-live="polite" aria-label="What the model wrote">
+          <section class="output" aria-label="What the model wrote">
+            <pre aria-live="polite">
               <span class="given">{looked?.text}</span>
               <span class="written">{output.value.text}</span>
             </pre>
@@ -151,7 +151,7 @@ export function WriteView() {
                 </button>
               )}
             </p>
-          </div>
+          </section>
         )}
       </section>
       <section aria-labelledby="tokens-title">
