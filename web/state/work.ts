@@ -53,7 +53,7 @@ const readMeans = resource(
 );
 export const meansError = computed(() => readMeans.value.error);
 /** The session once its means are there, or it is known that there are none. */
-const measured = computed(() => {
+export const measured = computed(() => {
   const { pending, error, value } = readMeans.value;
   if (pending) return null;
   return error ? session.value : value;

@@ -6,7 +6,17 @@ import { weightsOverview } from "../engine/weights-overview.js";
 import { CircuitPicker } from "../parts/circuit-picker.js";
 import { resource } from "../state/resource.js";
 import { address, entry, go, theme } from "../state/store.js";
-import { ablation, circuit, fits, nodeScores, original, quickBatch, runOf, session } from "../state/work.js";
+import {
+  ablation,
+  circuit,
+  fits,
+  measured,
+  nodeScores,
+  original,
+  quickBatch,
+  runOf,
+  session,
+} from "../state/work.js";
 
 /** Numbers of nodes at which the loss is measured. */
 const POINTS = 16;
@@ -17,8 +27,8 @@ const isOpen = () => address.value.view === "evidence";
 const lossByK = resource(
   () => {
     const scores = nodeScores.value;
-    if (!isOpen() || !scores || !fits.value || !quickBatch.value) return null;
-    return [session.value!, circuit.value!, scores, ablation.value, quickBatch.value] as const;
+    if (!isOpen() || !scores || !fits.value || !measured.value || !quickBatch.value) return null;
+    return [measured.value, circuit.value!, scores, ablation.value, quickBatch.value] as const;
   },
   async ([of, one, scores, , batch], abort) => {
     const order = one.nodes.map((_, i) => i).sort((a, b) => scores[b] - scores[a]);

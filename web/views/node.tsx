@@ -22,6 +22,7 @@ import {
   activationOf,
   circuit,
   fits,
+  measured,
   nodeScores,
   original,
   position,
@@ -66,8 +67,8 @@ const links = resource(
 
 const onTask = resource(
   () =>
-    session.value && nodeKey.value && quickBatch.value && (!circuit.value || fits.value)
-      ? ([session.value, nodeKey.value, quickBatch.value, address.value.scope] as const)
+    measured.value && nodeKey.value && quickBatch.value && (!circuit.value || fits.value)
+      ? ([measured.value, nodeKey.value, quickBatch.value, address.value.scope] as const)
       : null,
   ([of, node, batch, scope], abort) =>
     taskActivations(of, node, runOf({ off: [], set: [] }, scope), batch, abort),
@@ -90,7 +91,7 @@ const onDocuments = resource(
 const attention = resource(
   () => {
     const match = nodeKey.value && /^(\d+)\.attn\.([qkv]):(\d+)$/.exec(nodeKey.value);
-    const of = session.value;
+    const of = measured.value;
     if (!match || !of || !prompt.value?.tokens.length) return null;
     const { scope, off, set } = address.value;
     return [

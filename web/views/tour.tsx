@@ -18,6 +18,7 @@ import {
   circuit,
   fits,
   layout,
+  measured,
   nodeScores,
   original,
   quickBatch,
@@ -32,7 +33,10 @@ const isOpen = () => address.value.view === "tour";
 const wanted = computed(
   () => entry.value?.circuits.find(({ task, control }) => task === TASK && !control) ?? null,
 );
-const isReady = computed(() => circuit.value?.task.name === TASK && fits.value && quickBatch.value !== null);
+const isReady = computed(
+  () =>
+    circuit.value?.task.name === TASK && fits.value && measured.value !== null && quickBatch.value !== null,
+);
 
 const cast = resource(
   () =>
