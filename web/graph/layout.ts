@@ -13,8 +13,6 @@ export interface Layout {
   readonly edges: readonly (readonly Point[])[];
   /** From where to where a row reaches. */
   readonly rows: readonly { readonly top: number; readonly bottom: number }[];
-  /** How long it took to compute, in milliseconds; 0: it was known. */
-  readonly milliseconds: number;
 }
 
 export interface Point {
@@ -64,12 +62,12 @@ export function layoutGraph(graph: Graph): Promise<Layout> {
 }
 
 async function recallOrCompute(graph: Graph, key: string): Promise<Layout> {
-  const kept = await recall<Layout>(key);
-  if (kept) return { ...kept, milliseconds: 0 };
   const start = performance.now();
-  const layout = await compute(graph);
-  await keep(key, layout);
-  return { ...layout, milliseconds: performance.now() - start };
+  const kept = await recall<Layout>(key);
+  const layout = kept ?? (await compute(graph));
+  performance.measure("layout", { start });
+  if (!kept) await keep(key, layout);
+  return layout;
 }
 
 async function compute(graph: Graph): Promise<Layout> {
@@ -108,7 +106,7 @@ async function compute(graph: Graph): Promise<Layout> {
       bottom: Math.max(...heights) + NODE_HEIGHT / 2,
     };
   });
-  return { width: placed.width ?? 0, height: placed.height ?? 0, nodes, edges, rows, milliseconds: 0 };
+  return { width: placed.width ?? 0, height: placed.height ?? 0, nodes, edges, rows };
 }
 
 /** The structure alone decides: a hash of it (FNV-1a, twice 32 bits). */
