@@ -72,10 +72,10 @@ describe.skipIf(!chromiumPath)("the explorer", () => {
     if (directory) rmSync(directory, { recursive: true, force: true });
   });
 
-  describe.each([
-    { where: "with threads", isolated: true },
-    { where: "on one thread, without special headers", isolated: false },
-  ])("$where", ({ isolated }) => {
+  describe.each<[string, boolean]>([
+    ["with threads", true],
+    ["on one thread, without special headers", false],
+  ])("%s", (_, isolated) => {
     let server: WebServer;
     let page: Page;
 
