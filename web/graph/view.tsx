@@ -3,7 +3,7 @@ import { curveMonotoneY, line } from "d3-shape";
 import { type ZoomBehavior, type ZoomTransform, zoom, zoomIdentity } from "d3-zoom";
 import { memo } from "preact/compat";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { signedColour } from "../parts/tokens.js";
+import { STRONG, signedColour } from "../parts/tokens.js";
 import type { Graph, GraphEdge, GraphNode } from "./build.js";
 import { type Layout, NODE_HEIGHT, nodeWidth, type Point } from "./layout.js";
 
@@ -249,7 +249,7 @@ const Node = memo(
     const isOff = names.split(" ").includes("off");
     const fill = isOff ? "var(--surface)" : strength === null ? undefined : signedColour(strength);
     // White on what is dark in the light theme, and the other way round.
-    const strong = strength !== null && Math.abs(strength) > 0.42 && !isOff;
+    const strong = strength !== null && Math.abs(strength) > STRONG && !isOff;
     return (
       <g
         id={domId(node.id)}

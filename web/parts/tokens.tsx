@@ -2,9 +2,7 @@ import type { Session } from "../engine/session.js";
 
 /** A token as it is read: what does not show gets a sign. */
 export function visible(text: string): string {
-  return (
-    text.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replace(/^ | $/g, "·").replaceAll("  ", "··") || "∅"
-  );
+  return text.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(" ", "·") || "∅";
 }
 
 export interface TokenStripProps {
@@ -36,7 +34,7 @@ export function TokenStrip(props: TokenStripProps) {
         const i = from + offset;
         const text = session.text(tokens[i]);
         const value = values?.[i];
-        const style = value === undefined ? undefined : { background: signedColour(value / scale) };
+        const style = value === undefined ? undefined : tokenStyle(value / scale);
         const title = `token ${i}: ${JSON.stringify(text)}${value === undefined ? "" : `, ${value.toPrecision(3)}`}`;
         const breaks = Array.from(text.matchAll(/\n/g), (_, j) => <br key={`b${j}`} />);
         const shown = <span class="token-text">{visible(text)}</span>;
@@ -66,6 +64,13 @@ export function TokenStrip(props: TokenStripProps) {
       {to < tokens.length && "…"}
     </fieldset>
   );
+}
+
+/** Values from which on what is written on their colour needs the opposite of the text's colour. */
+export const STRONG = 0.42;
+
+function tokenStyle(value: number) {
+  return { background: signedColour(value), color: Math.abs(value) > STRONG ? "var(--surface)" : undefined };
 }
 
 /** Sign by hue, strength by lightness. @param value from -1 to 1 */
