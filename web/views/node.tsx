@@ -281,7 +281,7 @@ function Note({ node }: { readonly node: string }) {
       <textarea
         rows={text ? 3 : 1}
         value={text}
-        placeholder="kept in this browser, and in the file when you save the circuit"
+        placeholder="kept here, and saved with the circuit"
         onInput={(event) => {
           setText(event.currentTarget.value);
           writeNote(id, node, event.currentTarget.value);
