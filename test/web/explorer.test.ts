@@ -256,7 +256,7 @@ async function makeCircuit(model: Model, { task }: TaskBatch): Promise<Circuit> 
   const edges = [...(await circuitEdges({ model, index }, all))].sort(
     (a, b) => Math.abs(b[2]) - Math.abs(a[2]),
   );
-  const nodes = new Set(edges.slice(0, 16).flatMap(([source, target]) => [source, target]));
+  const nodes = new Set(edges.slice(0, 16).flatMap((edge) => edge.slice(0, 2) as [string, string]));
   const numbers = [...nodes].map((node) => index.numberOf(node)).sort((a, b) => a - b);
   return {
     ...{ model: { name: "default", sha256: null }, task: { name: task, templates: "standard" } },
