@@ -22,7 +22,7 @@ export interface Point {
 
 export const NODE_HEIGHT = 20;
 /** Changes with the options below, so that what was kept before is not used. */
-const VERSION = 3;
+const VERSION = 4;
 
 export function nodeWidth({ label }: { readonly label: string }): number {
   return 14 + 7 * label.length;
@@ -44,6 +44,13 @@ const OPTIONS = {
   "elk.layered.spacing.edgeNodeBetweenLayers": "8",
   "elk.layered.spacing.edgeEdgeBetweenLayers": "6",
   "elk.padding": "[top=16,left=16,bottom=16,right=16]",
+};
+
+/** Edges from which on the best placement would take minutes. */
+const LARGE = 600;
+const QUICK = {
+  "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF",
+  "elk.layered.thoroughness": "1",
 };
 
 let elk: InstanceType<typeof ELK> | null = null;
@@ -74,7 +81,7 @@ async function compute(graph: Graph): Promise<Layout> {
   elk ??= new ELK({ workerFactory: () => new Worker(workerUrl) });
   const root: ElkNode = {
     id: "graph",
-    layoutOptions: OPTIONS,
+    layoutOptions: graph.edges.length > LARGE ? { ...OPTIONS, ...QUICK } : OPTIONS,
     children: graph.nodes.map((node) => ({
       ...{ id: node.id, width: nodeWidth(node), height: NODE_HEIGHT },
       layoutOptions: { "elk.partitioning.partition": String(node.row) },
