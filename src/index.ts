@@ -14,6 +14,7 @@ export {
   lastAttention,
   sinkLogit,
 } from "./circuits/attention.js";
+export { type AttentionPattern, attentionPattern, headOf } from "./circuits/attention-pattern.js";
 export { type Audit, type AuditOptions, auditCircuit } from "./circuits/audit.js";
 export { auditAblations } from "./circuits/audit-ablations.js";
 export { auditBinarization } from "./circuits/audit-binarization.js";
@@ -36,7 +37,7 @@ export {
   parseCircuit,
   requireModel,
 } from "./circuits/circuit.js";
-export { type CircuitAblationOptions, circuitAblation } from "./circuits/circuit-ablation.js";
+export { alsoAblated, type CircuitAblationOptions, circuitAblation } from "./circuits/circuit-ablation.js";
 export { edgesAsCsv, nodesAsCsv } from "./circuits/circuit-csv.js";
 export { circuitAsDot } from "./circuits/circuit-dot.js";
 export { readCircuitFile, writeCircuitFile } from "./circuits/circuit-file.js";
@@ -52,7 +53,13 @@ export {
 export type { PrunePlan } from "./circuits/mask-search.js";
 export { MaskedModel } from "./circuits/masked-model.js";
 export { ablationConstants, computeMeans, type Means } from "./circuits/means.js";
-export { findMeans, meansOfCorpus, readMeansFile, writeMeansFile } from "./circuits/means-file.js";
+export {
+  findMeans,
+  meansOfCorpus,
+  parseMeans,
+  readMeansFile,
+  writeMeansFile,
+} from "./circuits/means-file.js";
 export { modelHash } from "./circuits/model-identity.js";
 export { lossOfNodes, orderByAttribution, orderByMasks, selectNodes } from "./circuits/node-search.js";
 export {
@@ -64,7 +71,7 @@ export type { PruneResult } from "./circuits/prune-results.js";
 export { removeEdges, removeNodes } from "./circuits/removal.js";
 export { prepareSplits, type TaskSplits } from "./circuits/task-splits.js";
 export { type NodeTokens, nodeTokens, type TokenWeights } from "./circuits/token-weights.js";
-export { type Trace, type TracedLink, type TraceOptions, trace } from "./circuits/trace.js";
+export { type Trace, type TracedLink, type TraceLinks, type TraceOptions, trace } from "./circuits/trace.js";
 export {
   circuitFromVizData,
   type VizDataOptions,
@@ -108,7 +115,15 @@ export {
   type Tokens,
 } from "./model.js";
 export {
+  type BatchOptions,
+  prepareTask,
+  promptOf,
+  type TaskBatch,
+  type TaskUnavailable,
+} from "./tasks/batch.js";
+export {
   type CorpusEvaluation,
+  candidateLogits,
   evaluateCorpus,
   evaluateTasks,
   type TaskEvaluation,

@@ -56,7 +56,7 @@ export async function assembleCircuit(
 
 /** The nonzero weights between some nodes. */
 export async function circuitEdges(
-  { model, index }: MaskedModel,
+  { model, index }: Pick<MaskedModel, "model" | "index">,
   nodes: readonly number[],
 ): Promise<CircuitEdge[]> {
   const { edges } = await modelEdges(model, index, nodes);

@@ -54,6 +54,37 @@ export async function circuitAblation(
 }
 
 /**
+ * The same ablation, and of some nodes more; what was ablated stays as it was.
+ * @throws SparseLensError when means are missing, or one location would have both constants and resampled values
+ */
+export function alsoAblated(
+  before: NodeAblation,
+  index: NodeIndex,
+  nodes: Iterable<number>,
+  ablation: Ablation,
+  means: Means | null,
+): NodeAblation {
+  const joined = { ...before.channels };
+  for (const [location, more] of Object.entries(ablatedChannels(index, nodes, ablation, means))) {
+    const there = joined[location];
+    if (!there) {
+      joined[location] = more;
+      continue;
+    }
+    if ((there.values === null) !== (more.values === null)) {
+      throw new SparseLensError(`${location} cannot be resampled in part: ablate all of it in one way.`);
+    }
+    const known = new Set(there.channels);
+    const added = [...more.channels.keys()].filter((i) => !known.has(more.channels[i]));
+    joined[location] = {
+      channels: [...there.channels, ...added.map((i) => more.channels[i])],
+      values: there.values && [...Array.from(there.values), ...added.map((i) => more.values![i])],
+    };
+  }
+  return { ...before, channels: joined };
+}
+
+/**
  * Some nodes as the channels of an ablation.
  * @throws SparseLensError when means are missing
  */

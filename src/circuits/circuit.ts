@@ -90,6 +90,8 @@ export interface Circuit {
   readonly calibration: Calibration | null;
   /** By split: masks are trained on `train`, choices made on `select`, and `report` is read once. */
   readonly losses: Partial<Readonly<Record<"train" | "select" | "report", SplitLosses>>>;
+  /** What a reader wrote about nodes. Absent: nothing. */
+  readonly notes?: Readonly<Record<string, string>>;
 }
 
 const FORMAT = "sparselens-circuit";
@@ -146,6 +148,7 @@ export function parseCircuit(json: JsonRecord, location: string): Circuit {
     },
     calibration: calibration && { scale: calibration.number("scale"), shift: calibration.number("shift") },
     losses: Object.fromEntries(splits),
+    ...(json.notes === undefined ? {} : { notes: reader.record("notes", isText, "a text") }),
   };
   for (const one of [reader, model, task, means, found, calibration, losses]) one?.refuseOthers();
   checkConsistency(circuit, location);

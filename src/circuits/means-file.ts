@@ -3,6 +3,7 @@ import { referToCorpus } from "../corpus/reference.js";
 import { spreadSequences } from "../corpus/sequences.js";
 import { SparseLensError } from "../errors.js";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
+import type { ByteSource } from "../io/byte-source.js";
 import { requireLocalFiles } from "../io/local-files.js";
 import { meansFileName } from "../io/model-files.js";
 import type { Model } from "../model.js";
@@ -94,28 +95,29 @@ export async function findMeans(model: Model, reference: MeansReference, path?: 
 /** @throws SparseLensError when the file holds no means, or those of another model */
 export async function readMeansFile(path: string, model: Model): Promise<Means> {
   const file = await requireLocalFiles("Reading means").open(path);
-  try {
-    const { tensors, metadata } = await readSafetensors(file);
-    if (metadata.get("format") !== FORMAT) throw new SparseLensError(`${path} holds no means of nodes.`);
-    if (metadata.get("model") !== (await modelHash(model))) {
-      throw new SparseLensError(
-        `${path} holds the means of another model than ${model.source}: remove it, or name another file.`,
-      );
-    }
-    const values = new Map<string, Float32Array>();
-    for (const { name, offset, byteLength } of tensors.values()) {
-      const bytes = (await file.read(offset, byteLength)).slice();
-      values.set(name, new Float32Array(bytes.buffer));
-    }
-    const reference = {
-      source: metadata.get("source") ?? "",
-      sha256: metadata.get("corpus") || null,
-      tokens: Number(metadata.get("tokens")),
-    };
-    return { values, reference };
-  } finally {
-    await file.close();
+  return await parseMeans(file, model).finally(() => file.close());
+}
+
+/** The same of a file that is open. */
+export async function parseMeans(file: ByteSource, model: Model): Promise<Means> {
+  const { tensors, metadata } = await readSafetensors(file);
+  if (metadata.get("format") !== FORMAT) throw new SparseLensError(`${file.name} holds no means of nodes.`);
+  if (metadata.get("model") !== (await modelHash(model))) {
+    throw new SparseLensError(
+      `${file.name} holds the means of another model than ${model.source}: remove it, or name another file.`,
+    );
   }
+  const values = new Map<string, Float32Array>();
+  for (const { name, offset, byteLength } of tensors.values()) {
+    const bytes = (await file.read(offset, byteLength)).slice();
+    values.set(name, new Float32Array(bytes.buffer));
+  }
+  const reference = {
+    source: metadata.get("source") ?? "",
+    sha256: metadata.get("corpus") || null,
+    tokens: Number(metadata.get("tokens")),
+  };
+  return { values, reference };
 }
 
 /** Writes a file that appears whole or not at all. */

@@ -83,7 +83,7 @@ const CHUNK = 64;
 export async function candidateLogits(
   model: Model,
   batch: TaskBatch,
-  { ablation, signal }: Pick<ForwardOptions, "ablation" | "signal"> = {},
+  { ablation, interventions, signal }: Pick<ForwardOptions, "ablation" | "interventions" | "signal"> = {},
 ): Promise<Float32Array> {
   const logits = new Float32Array(batch.candidates.length);
   // Each call draws anew what is resampled.
@@ -94,7 +94,9 @@ export async function candidateLogits(
     const sequences = Array.from({ length: Math.min(CHUNK, prompts - start) }, (_, i) =>
       promptOf(batch, start + i),
     );
-    const output = await model.forward(sequences, { logits: "last", ablation: chunkOf(start), signal });
+    const output = await model.forward(sequences, {
+      ...{ logits: "last", ablation: chunkOf(start), interventions, signal },
+    });
     for (const [i, { data }] of output.logits.entries()) {
       for (const side of [0, 1]) {
         const at = 2 * (start + i) + side;

@@ -19,6 +19,7 @@ export interface WebServerOptions {
 
 const types: Record<string, string> = {
   ".html": "text/html",
+  ".css": "text/css",
   ".js": "text/javascript",
   ".json": "application/json",
 };
