@@ -66,8 +66,9 @@ describe("the archive", () => {
     expect(packed).toContain("dist/node/index.js");
     expect(packed).toContain("dist/browser/worker.js");
     expect(packed).toContain("LICENSE");
+    expect(packed).toContain("dist/web/index.html");
     const allowed =
-      /^(dist\/(node|browser)\/[\w-]+(\.js|\.d\.ts)|models\/.+|docs\/.+\.(md|svg)|[A-Z]+(\.md)?|package\.json)$/;
+      /^(dist\/(node|browser)\/[\w-]+(\.js|\.d\.ts)|dist\/web\/(index\.html|assets\/[\w.-]+\.(js|css))|models\/.+|docs\/.+\.(md|svg)|[A-Z]+(\.md)?|package\.json)$/;
     expect(packed.filter((path) => !allowed.test(path))).toEqual([]);
   });
 
