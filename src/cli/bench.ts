@@ -50,7 +50,7 @@ export function addBench(program: Command, signal: AbortSignal): void {
   program
     .command("bench")
     .description(
-      "Measure models with random weights on this machine: decoding, prefill, batches, loading, memory. The shape is that of csp_yolo2 unless said otherwise.",
+      "Measure this machine on models with random weights, of the shape of csp_yolo2 unless said otherwise.",
     )
     .option("--layers <number>", "n_layer", integer, n_layer)
     .option("--d-model <number>", "width of the residual stream", integer, d_model)

@@ -14,7 +14,7 @@ type Options = SiteOptions & ExplorerOptions & EngineOptions;
 export function addExplore(program: Command, signal: AbortSignal): void {
   const command = program
     .command("explore")
-    .description("Serve the explorer of models and their circuits, with an HTTP API, until Ctrl-C.")
+    .description("Serve the explorer of models, and an HTTP API.")
     .argument("[models...]", "directories, weights files, hf:owner/name, blob:name, or default", ["default"])
     .addOption(circuitsOption())
     .option("--corpus <directory>", "show what its documents activate")

@@ -12,7 +12,7 @@ interface Options extends SiteOptions {
 export function addExport(program: Command, signal: AbortSignal): void {
   program
     .command("export")
-    .description("Write the explorer of models and their circuits as a static site, for any web server.")
+    .description("Write the explorer of models as a static site.")
     .argument("<directory>", "directory to write to")
     .argument("[models...]", "directories, weights files, hf:owner/name, blob:name, or default", ["default"])
     .addOption(circuitsOption())

@@ -22,7 +22,7 @@ interface Size {
 export function addStart(program: Command, signal: AbortSignal): void {
   program
     .command("start")
-    .description("Let the model of this package complete an example; on a terminal, serve its explorer.")
+    .description("Complete an example; on a terminal, serve the explorer.")
     .option("--json", "print one object, and serve nothing")
     .addOption(pagesOption())
     .addHelpText(

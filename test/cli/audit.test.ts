@@ -12,7 +12,7 @@ const lines = names.map((name) =>
 writeFileSync(task, `${lines.join("\n")}\n`);
 
 const circuit = (changes: object = {}) => ({
-  ...{ format: "sparselens-circuit", format_version: 1, model: { name: "default", sha256: null } },
+  ...{ format: "sparselens-circuit", format_version: 1, model: { name: trainedModel, sha256: null } },
   ...{ task: { name: "mine", templates: "standard" }, target_loss: 0.5, ablation: "zero", means: null },
   ...{ final_resid: false, nodes: ["0.attn.act_in:3", "1.mlp.resid_delta:7"], edges_are: "all", edges: [] },
   ...{ node_scores: null, edge_scores: null, calibration: { scale: 2, shift: 0.5 }, losses: {} },
