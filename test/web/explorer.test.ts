@@ -20,10 +20,11 @@ import {
 } from "../../dist/node/index.js";
 import { formatCatalogue } from "../../src/server/catalogue.js";
 import { chromiumPath, launchChromium } from "../support/chromium.js";
+import { trainedModel } from "../support/trained-model.js";
 import { startWebServer, type WebServer } from "../support/web-server.js";
 
 const root = new URL("../..", import.meta.url).pathname;
-const modelDirectory = `${root}models/default`;
+const modelDirectory = trainedModel;
 /** As the explorer measures a loss when nothing moves. */
 const PAIRS = 256;
 /** What agrees bit for bit names its kernels. */
