@@ -35,7 +35,7 @@ type Options = EngineOptions &
 export function addIntervene(program: Command, signal: AbortSignal): void {
   const command = program
     .command("intervene")
-    .description("Measure a task before and after an intervention: is it true what is said of a node?")
+    .description("Measure a task before and after an intervention.")
     .argument(...MODEL_ARGUMENT)
     .requiredOption("--task <task>", "name, or file of pairs (.jsonl)")
     .addOption(ablationOption())
