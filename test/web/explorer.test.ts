@@ -156,23 +156,27 @@ describe.skipIf(!chromiumPath)("the explorer", () => {
       await expectRun([], { node, value: 1.5 });
     }, 60_000);
 
-    it("edits a circuit and saves it, with a note", async () => {
-      const node = circuit.nodes[1];
-      await open(`#circuit?kernels=${KERNELS}&node=${node}`);
-      await page.locator(".own-note textarea").fill("noted");
-      await page.getByRole("button", { name: "Take out of the circuit" }).click();
-      await page.getByRole("button", { name: "Intervene" }).click();
-      await settled(page);
-      const download = page.waitForEvent("download", { timeout: 60_000 });
-      await page.getByRole("button", { name: "Save as a file" }).click();
-      const path = await (await download).path();
-      const saved = parseCircuit(JSON.parse(readFileSync(path, "utf8")), path);
-      expect(saved.nodes).toEqual(circuit.nodes.filter((one) => one !== node));
-      expect(saved.notes).toEqual({ [node]: "noted" });
-      expect(saved.found.steps.at(-1)).toBe("edited by hand");
-      const { loss } = await scoreOf(saved, []);
-      expect(saved.losses.select!.circuit).toBeCloseTo(loss, 6);
-    }, 120_000);
+    it.skipIf(!isolated)(
+      "edits a circuit and saves it, with a note",
+      async () => {
+        const node = circuit.nodes[1];
+        await open(`#circuit?kernels=${KERNELS}&node=${node}`);
+        await page.locator(".own-note textarea").fill("noted");
+        await page.getByRole("button", { name: "Take out of the circuit" }).click();
+        await page.getByRole("button", { name: "Intervene" }).click();
+        await settled(page);
+        const download = page.waitForEvent("download", { timeout: 60_000 });
+        await page.getByRole("button", { name: "Save as a file" }).click();
+        const path = await (await download).path();
+        const saved = parseCircuit(JSON.parse(readFileSync(path, "utf8")), path);
+        expect(saved.nodes).toEqual(circuit.nodes.filter((one) => one !== node));
+        expect(saved.notes).toEqual({ [node]: "noted" });
+        expect(saved.found.steps.at(-1)).toBe("edited by hand");
+        const { loss } = await scoreOf(saved, []);
+        expect(saved.losses.select!.circuit).toBeCloseTo(loss, 6);
+      },
+      120_000,
+    );
 
     it("opens a viz_data.pt that is dropped on it", async () => {
       await open(`#circuit?kernels=${KERNELS}`);
@@ -189,7 +193,8 @@ describe.skipIf(!chromiumPath)("the explorer", () => {
         .toMatch(/x\.json is neither a circuit file/);
     });
 
-    it.each([1280, 390])(
+    // The same pages with threads and without.
+    it.skipIf(!isolated).each([1280, 390])(
       "fits a window %i pixels wide, in every view",
       async (width) => {
         await page.setViewportSize({ width, height: 800 });
