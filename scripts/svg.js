@@ -11,6 +11,27 @@ export const COLORS = {
   grey: "#5f6670",
 };
 
+/** A row for each task, by its name: size, margins and axis. */
+export function taskRows(tasks) {
+  return {
+    ...{ height: 80 + 22 * tasks.length, marginLeft: 170, marginTop: 44, marginBottom: 40 },
+    y: { label: null, domain: tasks, grid: true },
+  };
+}
+
+/** A logarithmic axis of sizes of circuits. */
+export const sizeAxis = (label) => ({
+  ...{
+    type: "log",
+    label,
+    labelAnchor: "center",
+    labelArrow: "none",
+    grid: true,
+    ticks: 4,
+    tickFormat: "~s",
+  },
+});
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /**

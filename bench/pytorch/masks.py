@@ -33,11 +33,10 @@ if __name__ == "__main__":
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"):
         os.environ[variable] = str(OPTIONS.threads)
 
-import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 from bench import describe_blas  # noqa: E402
-from train import Model, read_safetensors  # noqa: E402
+from train import Model, open_golden, read_safetensors  # noqa: E402
 
 
 class MaskedModel(Model):
@@ -86,14 +85,7 @@ def check(directories):
     """Against what the released code computed; 1 when any gradient is off."""
     failed = False
     for directory in map(Path, directories):
-        golden = json.loads((directory / "golden.json").read_text())
-        data = (directory / "golden.bin").read_bytes()
-
-        def read(name):
-            entry = golden["tensors"][name]
-            types = {"F32": np.float32, "F64": np.float64, "I32": np.int32}
-            bytes_ = data[entry["offset"] : entry["offset"] + entry["nbytes"]]
-            return torch.from_numpy(np.frombuffer(bytes_, types[entry["dtype"]]).reshape(entry["shape"]).copy())
+        golden, read = open_golden(directory)
 
         model = MaskedModel(golden["resolved_config"])
         model.parameters = read_safetensors(directory / "model.safetensors")

@@ -460,18 +460,25 @@ def read_safetensors(path):
     return tensors
 
 
+def open_golden(directory):
+    """What the released code computed: the description, and a reader of its tensors by name."""
+    golden = json.loads((directory / "golden.json").read_text())
+    data = (directory / "golden.bin").read_bytes()
+
+    def read(name):
+        entry = golden["tensors"][name]
+        types = {"F32": np.float32, "F64": np.float64, "I32": np.int32}
+        bytes_ = data[entry["offset"] : entry["offset"] + entry["nbytes"]]
+        return torch.from_numpy(np.frombuffer(bytes_, types[entry["dtype"]]).reshape(entry["shape"]).copy())
+
+    return golden, read
+
+
 def check(directories):
     """Loss and gradients of golden models against what the released code computed; 1 when any is off."""
     failed = False
     for directory in map(Path, directories):
-        golden = json.loads((directory / "golden.json").read_text())
-        data = (directory / "golden.bin").read_bytes()
-
-        def read(name):
-            entry = golden["tensors"][name]
-            types = {"F32": np.float32, "F64": np.float64, "I32": np.int32}
-            bytes_ = data[entry["offset"] : entry["offset"] + entry["nbytes"]]
-            return torch.from_numpy(np.frombuffer(bytes_, types[entry["dtype"]]).reshape(entry["shape"]).copy())
+        golden, read = open_golden(directory)
 
         model = Model(golden["resolved_config"])
         model.parameters = read_safetensors(directory / "model.safetensors")

@@ -1,7 +1,7 @@
 // Learned masks against attribution (paper, Figure 31): how many nodes of either order reach the target.
 import * as Plot from "@observablehq/plot";
 import { circuitEdges, orderByAttribution, selectNodes } from "../../dist/node/index.js";
-import { COLORS, writePlot } from "../svg.js";
+import { COLORS, sizeAxis, taskRows, writePlot } from "../svg.js";
 import { withSubject } from "./circuits.js";
 import { count, page, range, table } from "./markdown.js";
 import { geometricMean, spread } from "./statistics.js";
@@ -134,19 +134,11 @@ async function draw(file, { tasks, means }, kinds) {
   );
   if (points.length === 0) return;
   const options = {
-    ...{ width: 760, height: 80 + 22 * tasks.length, marginLeft: 170, marginTop: 44, marginBottom: 40 },
+    ...taskRows(tasks.map(({ task }) => task)),
+    width: 760,
     color: { domain: ways, range: [COLORS.blue, COLORS.vermilion] },
     fx: { domain: kinds, label: null, tickFormat: (kind) => `${kind} model` },
-    x: {
-      type: "log",
-      label: "nodes at the target",
-      labelAnchor: "center",
-      labelArrow: "none",
-      grid: true,
-      ticks: 4,
-      tickFormat: "~s",
-    },
-    y: { label: null, domain: tasks.map(({ task }) => task), grid: true },
+    x: sizeAxis("nodes at the target"),
     marks: [
       Plot.frame({ stroke: "#d0d4da" }),
       Plot.dot(points, { fx: "kind", x: "nodes", y: "task", fill: "way", r: 4 }),

@@ -1,6 +1,6 @@
 // Circuits of a sparse model and of its dense twin, for every task that both solve (paper, Figure 2).
 import * as Plot from "@observablehq/plot";
-import { COLORS, writePlot } from "../svg.js";
+import { COLORS, sizeAxis, taskRows, writePlot } from "../svg.js";
 import { count, nats, page, range, table } from "./markdown.js";
 import { findCircuits } from "./search.js";
 import { geometricMean, spread } from "./statistics.js";
@@ -203,19 +203,11 @@ async function draw(file, { tasks, means }) {
     .filter(([key]) => means[key].ratio)
     .map(([key, what]) => `${count(means[key].ratio.mean)} times fewer ${what}`);
   const options = {
-    ...{ width: 860, height: 80 + 22 * tasks.length, marginLeft: 170, marginTop: 44, marginBottom: 40 },
+    ...taskRows(tasks.map(({ task }) => task)),
+    width: 860,
     color: { domain: KINDS, range: [COLORS.blue, COLORS.vermilion], legend: false },
     fx: { domain: Object.values(titles), label: null },
-    x: {
-      type: "log",
-      label: "size",
-      labelAnchor: "center",
-      labelArrow: "none",
-      grid: true,
-      ticks: 4,
-      tickFormat: "~s",
-    },
-    y: { label: null, domain: tasks.map(({ task }) => task), grid: true },
+    x: sizeAxis("size"),
     marks: [
       Plot.frame({ stroke: "#d0d4da" }),
       Plot.dot(points, { fx: "what", x: "size", y: "task", fill: "kind", r: 3.5, fillOpacity: 0.75 }),

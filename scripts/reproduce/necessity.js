@@ -1,7 +1,7 @@
 // What a model does without its circuit (paper, Figure 32), and without as many random nodes in its place.
 import * as Plot from "@observablehq/plot";
 import { auditNecessity, prepareAudit, readCircuitFile } from "../../dist/node/index.js";
-import { COLORS, writePlot } from "../svg.js";
+import { COLORS, taskRows, writePlot } from "../svg.js";
 import { withSubject } from "./circuits.js";
 import { nats, page, percent, table } from "./markdown.js";
 import { bestCircuit } from "./search.js";
@@ -74,7 +74,8 @@ async function draw(file, result, kinds) {
   // On a logarithmic axis losses of 0 have no place.
   const loss = (value) => Math.max(1e-4, value);
   const options = {
-    ...{ width: 760, height: 80 + 22 * tasks.length, marginLeft: 170, marginTop: 44, marginBottom: 40 },
+    ...taskRows(tasks),
+    width: 760,
     fx: { domain: kinds, label: null, tickFormat: (kind) => `${kind} model` },
     x: {
       type: "log",
@@ -85,7 +86,6 @@ async function draw(file, result, kinds) {
       ticks: 5,
       tickFormat: "~g",
     },
-    y: { label: null, domain: tasks, grid: true },
     marks: [
       Plot.frame({ stroke: "#d0d4da" }),
       Plot.ruleX([FAILING], { stroke: "#24292f", strokeDasharray: "3,3" }),

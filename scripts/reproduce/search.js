@@ -2,14 +2,12 @@
 // the select split, and the report split is read by what was chosen last.
 import {
   assembleCircuit,
-  circuitAblation,
   circuitEdges,
   edgeConstants,
   MASK_TRAINING_DEFAULTS,
   orderByMasks,
   pruneEdges,
   removeNodes,
-  scoreCandidates,
   selectNodes,
   writeCircuitFile,
 } from "../../dist/node/index.js";
@@ -107,12 +105,12 @@ async function finish(subject, masked, splits, trial, base) {
   const constants = edgeConstants(masked.index, "mean", means);
   const pruned = await pruneEdges(masked, splits, circuit, constants, target);
   await writeCircuitFile(run.file(`${base}-edges.json`), pruned);
-  const report = await edgeCircuitLoss(masked, pruned, splits.report(), means);
   say(`${pruned.edges.length} edges after edge pruning`);
   return {
     ...result,
     pruned: {
-      ...{ edges: pruned.edges.length, select: pruned.losses.select.circuit, report },
+      edges: pruned.edges.length,
+      ...{ select: pruned.losses.select.circuit, report: pruned.losses.report.circuit },
       circuit: `${base}-edges.json`,
     },
   };
@@ -128,13 +126,6 @@ async function calibratedNodes(masked, splits, order, target) {
     [...kept].sort((a, b) => a - b),
   );
   return { reached, k, nodes: kept.length, edges: edges.length };
-}
-
-async function edgeCircuitLoss(masked, circuit, batch, means) {
-  const { edits } = await circuitAblation(masked.model, circuit, { means });
-  const masks = masked.masksOf(circuit.nodes.map((node) => masked.index.numberOf(node)));
-  const [logits] = await masked.evaluate(batch, [masks], { edits: [edits] });
-  return scoreCandidates(logits).loss;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { SparseLensError } from "../errors.js";
 import type { HookOptions, Model, Tokens } from "../model.js";
-import { sinkLogit } from "./attention.js";
+import { attentionAt, attentionPoints, sinkLogit } from "./attention.js";
 
 /** How one head attends, position by position. */
 export interface AttentionPattern {
@@ -38,27 +38,22 @@ export async function attentionPattern(
       `There is no head ${head} in layer ${layer}: layers 0 to ${n_layer - 1}, heads 0 to ${n_head - 1}.`,
     );
   }
-  const [Q, K] = [`${layer}.attn.q`, `${layer}.attn.k`];
+  const [Q, K] = attentionPoints({ layer, head });
   const { activations } = await model.forward(input, { ...options, record: [Q, K], logits: "none" });
   const [q, k] = [activations.get(Q)!, activations.get(K)!];
   const [tokens, width] = q.shape;
   const logit = await sinkLogit(model, { layer, head });
-  const scale = 1 / Math.sqrt(d_head);
   const weights = new Float32Array(tokens * tokens);
   const sink = new Float32Array(tokens);
   const share = channel === undefined ? null : new Float32Array(tokens * tokens);
   for (let i = 0; i < tokens; i++) {
-    const scores = Array.from({ length: i + 1 }, (_, j) => {
-      let score = 0;
-      for (let c = head * d_head; c < (head + 1) * d_head; c++)
-        score += q.data[i * width + c] * k.data[j * width + c];
-      if (share) share[i * tokens + j] = q.data[i * width + channel!] * k.data[j * width + channel!] * scale;
-      return score * scale;
-    });
-    const largest = Math.max(logit, ...scores);
-    const total = scores.reduce((sum, score) => sum + Math.exp(score - largest), Math.exp(logit - largest));
-    for (const [j, score] of scores.entries()) weights[i * tokens + j] = Math.exp(score - largest) / total;
-    sink[i] = Math.exp(logit - largest) / total;
+    const attention = attentionAt(i, model, { head }, q, k, logit);
+    weights.set(attention.weights, i * tokens);
+    sink[i] = attention.sink;
+    if (!share) continue;
+    for (let j = 0; j <= i; j++)
+      share[i * tokens + j] =
+        (q.data[i * width + channel!] * k.data[j * width + channel!]) / Math.sqrt(d_head);
   }
   return { layer, head, tokens, weights, sink, share };
 }

@@ -46,22 +46,24 @@ export async function sinkLogit(model: Model, { layer, head }: Head): Promise<nu
 }
 
 /**
- * What the last position of a sequence attends to through a head: softmax of q · k / √d_head, with the sink among them.
+ * What a position of a sequence attends to through a head: softmax of q · k / √d_head over it and those before, with the sink
+ * among them.
  * @param q values at the head's layer, `[tokens, n_head * d_head]`
  * @param k the same
  * @param sink the logit of the head's sink
  */
-export function lastAttention(
+export function attentionAt(
+  position: number,
   { config: { d_head } }: Pick<Model, "config">,
-  { head }: Head,
-  { data: q, shape: [rows, width] }: Tensor,
+  { head }: Pick<Head, "head">,
+  { data: q, shape: [, width] }: Tensor,
   { data: k }: Tensor,
   sink: number,
 ): HeadAttention {
   const first = head * d_head;
-  const scores = Float64Array.from({ length: rows }, (_, row) => {
+  const scores = Float64Array.from({ length: position + 1 }, (_, row) => {
     let sum = 0;
-    for (let j = first; j < first + d_head; j++) sum += q[(rows - 1) * width + j] * k[row * width + j];
+    for (let j = first; j < first + d_head; j++) sum += q[position * width + j] * k[row * width + j];
     return sum / Math.sqrt(d_head);
   });
   const largest = scores.reduce((a, b) => Math.max(a, b), sink);
@@ -69,4 +71,15 @@ export function lastAttention(
   const ofSink = Math.exp(sink - largest);
   const total = weights.reduce((sum, weight) => sum + weight, ofSink);
   return { weights: weights.map((weight) => weight / total), sink: ofSink / total };
+}
+
+/** The same of the last position. */
+export function lastAttention(
+  model: Pick<Model, "config">,
+  head: Head,
+  q: Tensor,
+  k: Tensor,
+  sink: number,
+): HeadAttention {
+  return attentionAt(q.shape[0] - 1, model, head, q, k, sink);
 }
