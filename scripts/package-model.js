@@ -47,7 +47,6 @@ const count = (value) => value.toLocaleString("en-US");
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 const { n_layer, d_model, n_head, d_head, d_mlp, vocab_size, block_size } = model.config;
 const isSparse = config.density < 1;
-const total = last.parameters ?? null;
 const name = basename(target);
 const source = manifest.sources.map(({ source }) => source).join(" ");
 const byTask = new Map();
@@ -74,7 +73,7 @@ sinks, ${positions}, a counted bigram table${config.afrac === null ? "" : `, Abs
 
 | | |
 |---|---|
-| matrices, embeddings and biases |${total === null ? "" : ` ${count(total)} weights,`} ${count(last.L0)} of them not zero${isSparse ? ` (1/${Math.round(1 / config.density)})` : ""}; without embeddings ${count(last.L0_non_embed)} |
+| matrices, embeddings and biases | ${count(last.L0)} of them not zero${isSparse ? ` (1/${Math.round(1 / config.density)})` : ""}; without embeddings ${count(last.L0_non_embed)} |
 | beside them, dense | norm weights, sinks, the fixed positions, and the bigram table, which is computed from its counts |
 | validation loss | ${scores.corpus.loss.toFixed(4)} nats per token on ${count(scores.corpus.tokens)} held-out tokens |
 | tasks, standard prompts | ${scores.summary.standard.both} of ${scores.summary.standard.tasks} with accuracy ≥ 97 % and two-way loss ≤ 0.1 |

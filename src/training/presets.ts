@@ -37,7 +37,7 @@ export const PRESETS: Readonly<Record<string, Readonly<Record<string, unknown>>>
     ...{ eval_every: 2500, sample_every: 5000, checkpoint_every: 2500 },
   },
 
-  /** Its dense twin: of the size that reaches the same validation loss. */
+  /** Its dense twin: of the size that comes nearest to its validation loss so far (docs/training.md). */
   "default-dense": {
     ...OURS,
     ...{ density: 1, afrac: null, minimum_nonzeros: 0, projection: "exact" },
