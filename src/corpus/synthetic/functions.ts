@@ -394,4 +394,5 @@ export const functionFamilies = [
   choice,
   swapping,
   swapping,
+  swapping,
 ] as const;

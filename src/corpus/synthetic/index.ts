@@ -49,7 +49,7 @@ const statements: readonly (readonly [number, Statements])[] = [
   [9, fileStatements],
   [3, flagStatements],
   [3, loopStatements],
-  [6, swapStatements],
+  [15, swapStatements],
   [4, lambdaStatements],
   [4, choiceStatements],
 ];

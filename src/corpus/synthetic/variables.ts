@@ -111,7 +111,7 @@ function initial(draft: Draft, kind: Kind): string {
     case "set":
       return "set()";
     case "dict":
-      return draft.chance(0.4) ? "{}" : dictionary(draft);
+      return draft.chance(0.25) ? "{}" : dictionary(draft);
     case "numbers":
       return draft.chance(0.2) ? "[]" : numberList(draft);
     case "words":
