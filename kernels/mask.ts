@@ -79,3 +79,30 @@ export function layer_norm_like_panel(
     }
   }
 }
+
+/**
+ * Of a matrix in compressed rows, those columns whose mask is not 0, and with `bias` what the others add to each row while
+ * constants are in their place: targetBias[i] = bias[i] + Σ W[i, j] · constants[j].
+ * @param targetBias f32[rows], or 0: of no interest
+ * @param bias f32[rows], or 0 for none
+ */
+export function csr_select_columns(
+  targetPointers: usize, targetIndices: usize, targetValues: usize, targetBias: usize, pointers: usize, indices: usize,
+  values: usize, bias: usize, masks: usize, constants: usize, rows: i32,
+): void {
+  let kept: u32 = 0;
+  store<u32>(targetPointers, 0);
+  for (let i = 0; i < rows; i++) {
+    let sum: f32 = bias ? load<f32>(at(bias, i)) : 0;
+    for (let e = load<u32>(at(pointers, i)), end = load<u32>(at(pointers, i), 4); e < end; e++) {
+      const j = <i32>load<u16>(indices + (<usize>e << 1)), value = load<f32>(at(values, e));
+      if (load<f32>(at(masks, j)) != 0) {
+        store<u16>(targetIndices + (<usize>kept << 1), <u16>j);
+        store<f32>(at(targetValues, kept), value);
+        kept++;
+      } else if (targetBias) sum += value * load<f32>(at(constants, j));
+    }
+    store<u32>(at(targetPointers, i + 1), kept);
+    if (targetBias) store<f32>(at(targetBias, i), sum);
+  }
+}

@@ -250,6 +250,30 @@ export function abs_top_k_panel(x: usize, n: i32, k: i32): void {
   }
 }
 
+/**
+ * AbsTopK over one panel of 32 tokens for the features whose mask is not 0 alone: the others, of which nobody asks, are
+ * left as they are. A feature stays if fewer than k others come before it, which is one pass for each.
+ * @param masks f32[n]
+ */
+export function abs_top_k_some_panel(x: usize, n: i32, k: i32, masks: usize): void {
+  const mask = i32x4.splat(ABSOLUTE), ks = i32x4.splat(k), end = x + (<usize>n << 7);
+  for (let f = 0; f < n; f++) {
+    if (load<f32>(at(masks, f)) == 0) continue;
+    const row = x + (<usize>f << 7);
+    for (let lane: usize = 0; lane < 128; lane += 16) {
+      const own = v128.and(v128.load(row + lane), mask);
+      let before = i32x4.splat(0);
+      for (let p = x + lane; p < row; p += 128) {
+        before = i32x4.sub(before, i32x4.ge_s(v128.and(v128.load(p), mask), own));
+      }
+      for (let p = row + lane; p < end; p += 128) {
+        before = i32x4.sub(before, i32x4.gt_s(v128.and(v128.load(p), mask), own));
+      }
+      v128.store(row + lane, v128.and(v128.load(row + lane), i32x4.lt_s(before, ks)));
+    }
+  }
+}
+
 // Entries equal to the threshold beyond the k-th, highest index first. Rare: exact ties.
 function dropSurplus(x: usize, n: i32, threshold: v128, surplus: v128): void {
   if (!v128.any_true(v128.and(i32x4.gt_s(surplus, i32x4.splat(0)), i32x4.gt_s(threshold, i32x4.splat(0))))) return;

@@ -7,6 +7,7 @@ import { backward, backwardValues } from "../model/backward.js";
 import { inputWidth } from "../model/description.js";
 import { type ForwardValues, forward, forwardValues, keptValues } from "../model/forward.js";
 import type { NodeLocation } from "../model/node-index.js";
+import { reserveSelected, type SelectedWeights } from "../model/selected-weights.js";
 import { reserveTransposed, type TransposedWeights } from "../model/transposed.js";
 import { reserveEdits, type WeightEdit } from "../model/weight-edits.js";
 import type { ModelWeights } from "../model/weights.js";
@@ -104,9 +105,11 @@ export class MaskPrograms {
     const arena = new Arena(this.end, this.#thread.memory.floatBytes);
     const memory = this.#reserve(arena, call);
     if (call.type === "mask-gradient") {
+      const selected = this.#select(arena, this.#model, memory, this.#transposed);
       memory.write("masks", call.masks);
+      selected.write();
       yield { type: "pass" } as const;
-      const logits = yield* this.#gradient(arena.end, call.prompts, memory);
+      const logits = yield* this.#gradient(arena.end, selected, call.prompts, memory);
       const binarizedGradient = memory.binarized?.gradient();
       return { candidateLogits: [logits], maskGradient: memory.read("gradients"), binarizedGradient };
     }
@@ -116,9 +119,10 @@ export class MaskPrograms {
       yield { type: "pass" } as const;
       const editing = new Arena(arena.end, this.#thread.memory.floatBytes);
       const edited = reserveEdits(this.#thread, editing, this.#model, call.edits?.[i] ?? []);
-      this.#thread.commit(editing);
+      const selected = this.#select(editing, edited.model, memory, null);
       edited.write();
-      candidateLogits.push(yield* this.#evaluate(editing.end, edited.model, call.prompts, memory));
+      selected.write();
+      candidateLogits.push(yield* this.#evaluate(editing.end, selected.model, call.prompts, memory));
       if (this.#thread.index === 0) yield { type: "step", done: i + 1, total: call.masks.length } as const;
     }
     return { candidateLogits };
@@ -129,6 +133,7 @@ export class MaskPrograms {
     const { prompts, settings } = call;
     const arena = new Arena(this.end, thread.memory.floatBytes);
     const memory = this.#reserve(arena, call);
+    const selected = this.#select(arena, this.#model, memory, this.#transposed);
     const random = new Random(settings.seed);
     // Every thread draws the same; thread 0 alone optimises.
     const optimizer = new MaskOptimizer(memory.nodes, settings, random);
@@ -143,7 +148,8 @@ export class MaskPrograms {
       const batch = batches.next().flatMap((pair) => [prompts[2 * pair], prompts[2 * pair + 1]]);
       optimizer.writeMasks(masks);
       memory.write("masks", masks);
-      const logits = yield* this.#gradient(arena.end, batch, memory);
+      selected.write();
+      const logits = yield* this.#gradient(arena.end, selected, batch, memory);
       if (thread.index > 0) continue;
       maskSteps.push({ loss: scoreCandidates(logits).loss, nodes: optimizer.kept });
       optimizer.update(memory.read("gradients"));
@@ -163,20 +169,25 @@ export class MaskPrograms {
     return logits;
   }
 
-  *#gradient(start: number, prompts: readonly MaskedPrompt[], memory: MaskMemory) {
+  *#gradient(
+    start: number,
+    { model, transposed }: SelectedWeights,
+    prompts: readonly MaskedPrompt[],
+    memory: MaskMemory,
+  ) {
     const { config } = this.#model;
     const logits = new Float32Array(2 * prompts.length);
     memory.clear("gradients");
     for (const pass of this.#cut(prompts, 3 * config.n_layer)) {
       const arena = new Arena(start, this.#thread.memory.floatBytes);
       const ops = this.#operations(arena, pass, memory, {
-        transposed: this.#transposed!,
+        transposed: transposed!,
         scale: 1 / prompts.length,
       });
       const values = keptValues(config, ops);
       const gradients = backwardValues(config, ops);
-      yield* this.#forward(this.#model, arena, ops, values, logits, pass[0].index);
-      backward(this.#model, values, gradients, ops);
+      yield* this.#forward(model, arena, ops, values, logits, pass[0].index);
+      backward(model, values, gradients, ops);
       this.#thread.barrier();
     }
     return logits;
@@ -231,6 +242,17 @@ export class MaskPrograms {
       passes[passes.length - 1].push({ ...prompt, index });
     });
     return passes;
+  }
+
+  #select(
+    arena: Arena,
+    model: ModelWeights,
+    { masks }: MaskMemory,
+    transposed: TransposedWeights | null,
+  ): SelectedWeights {
+    const selected = reserveSelected(this.#thread, arena, model, masks, transposed);
+    this.#thread.commit(arena);
+    return selected;
   }
 
   #reserve(arena: Arena, { locations, constants, binarized }: MaskedCall): MaskMemory {

@@ -120,6 +120,7 @@ export interface Kernels {
 
   abs_top_k(x: Pointer, n: number, k: number, active: Pointer): number;
   abs_top_k_panel(x: Pointer, n: number, k: number): void;
+  abs_top_k_some_panel(x: Pointer, n: number, k: number, masks: Pointer): void;
   list_nonzeros(x: Pointer, n: number, active: Pointer): number;
 
   layer_norm(y: Pointer, x: Pointer, weight: Pointer, bias: Pointer, n: number, eps: number): void;
@@ -206,6 +207,19 @@ export interface Kernels {
     constants: Pointer,
     featureStart: number,
     featureEnd: number,
+  ): void;
+  csr_select_columns(
+    targetPointers: Pointer,
+    targetIndices: Pointer,
+    targetValues: Pointer,
+    targetBias: Pointer,
+    pointers: Pointer,
+    indices: Pointer,
+    values: Pointer,
+    bias: Pointer,
+    masks: Pointer,
+    constants: Pointer,
+    rows: number,
   ): void;
   rms_norm_like_panel(y: Pointer, x: Pointer, like: Pointer, weight: Pointer, n: number, eps: number): void;
   layer_norm_like_panel(

@@ -22,6 +22,9 @@ export interface ValueMask {
   readonly gradients: Pointer;
 }
 
+/** Up to so many channels that stay are ranked one by one; beyond, a threshold for all of them takes less time. */
+const RANKED_CHANNELS = 10;
+
 export interface MaskedOptions extends Pick<BatchOptions, "widest"> {
   readonly sequences: readonly MaskedSequence[];
   /** By hook point. */
@@ -80,6 +83,25 @@ export class MaskedOperations extends InputGradientOperations implements Backwar
     this.eachPanel((panel) => {
       this.kernels.mask_panel(this.panelOf(value, panel), masks, constants, value.width);
     });
+  }
+
+  /** Without a backward pass nobody asks for the channels that are masked. */
+  override absTopK(x: Value, k: number | null, point?: string): void {
+    const mask = point !== undefined && !this.#options.backward ? this.#options.masks.get(point) : undefined;
+    if (k === null || !mask || this.#staying(mask) > RANKED_CHANNELS) {
+      super.absTopK(x, k);
+      return;
+    }
+    this.eachPanel((panel) => {
+      this.kernels.abs_top_k_some_panel(this.panelOf(x, panel), x.width, k, mask.masks);
+    });
+  }
+
+  /** Channels that are not wholly masked. */
+  #staying({ masks, width }: ValueMask): number {
+    let count = 0;
+    for (const mask of this.thread.memory.floats(masks, width)) if (mask !== 0) count++;
+    return count;
   }
 
   override unembed(x: Value, weights: SparseWeights, bigram: Pointer): void {

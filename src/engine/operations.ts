@@ -77,8 +77,8 @@ export interface Operations {
   norm(y: Value, x: Value, weights: NormWeights): void;
   /** The channels of y from `offset` on = norm(rows of the position table). */
   concatenatePositions(y: Value, offset: number, positions: SparseWeights, weights: NormWeights): void;
-  /** Keeps the k largest in absolute value of each token, in place; null: all. */
-  absTopK(x: Value, k: number | null): void;
+  /** Keeps the k largest in absolute value of each token, in place; null: all. @param point the hook point behind it */
+  absTopK(x: Value, k: number | null, point?: string): void;
   /** The outputs, side by side, = activation(W x + bias). @param pre_act receives W x + bias */
   linear(
     outputs: readonly Value[],

@@ -106,23 +106,18 @@ function* attention(model: ModelWeights, i: number, values: LayerValues, ops: Op
 
   ops.norm(act_in, resid_in, ln_1);
   positions(model, ln_p1, act_in, ops);
-  sparsify(ops, config, "attn_in", act_in);
-  yield* hook(ops, `${i}.attn.act_in`, act_in);
+  yield* node(ops, config, "attn_in", `${i}.attn.act_in`, act_in);
 
   ops.linear([q, k, v], act_in, c_attn);
-  sparsify(ops, config, "attn_k", k);
-  yield* hook(ops, `${i}.attn.k`, k);
-  sparsify(ops, config, "attn_q", q);
-  yield* hook(ops, `${i}.attn.q`, q);
-  sparsify(ops, config, "attn_v", v);
-  yield* hook(ops, `${i}.attn.v`, v);
+  yield* node(ops, config, "attn_k", `${i}.attn.k`, k);
+  yield* node(ops, config, "attn_q", `${i}.attn.q`, q);
+  yield* node(ops, config, "attn_v", `${i}.attn.v`, v);
 
   ops.attention(i, y, q, k, v, config.n_head, sink_logit);
   yield* hook(ops, `${i}.attn.y`, y);
 
   ops.linear([resid_delta], y, attn_c_proj);
-  sparsify(ops, config, "attn_out", resid_delta);
-  yield* hook(ops, `${i}.attn.resid_delta`, resid_delta);
+  yield* node(ops, config, "attn_out", `${i}.attn.resid_delta`, resid_delta);
   addToResidual(ops, config, resid_mid, resid_in, resid_delta, "resid_post_attn");
 }
 
@@ -135,25 +130,35 @@ function* mlp(model: ModelWeights, i: number, values: LayerValues, resid_out: Va
 
   ops.norm(act_in, resid_mid, ln_2);
   positions(model, ln_p2, act_in, ops);
-  sparsify(ops, config, "mlp_in", act_in);
-  yield* hook(ops, `${i}.mlp.act_in`, act_in);
+  yield* node(ops, config, "mlp_in", `${i}.mlp.act_in`, act_in);
 
   ops.linear([post_act], act_in, c_fc, config.activation_type, pre_act);
-  sparsify(ops, config, "mlp_neuron", post_act);
-  yield* hook(ops, `${i}.mlp.post_act`, post_act);
+  yield* node(ops, config, "mlp_neuron", `${i}.mlp.post_act`, post_act);
 
   ops.linear([resid_delta], post_act, mlp_c_proj);
-  sparsify(ops, config, "mlp_out", resid_delta);
-  yield* hook(ops, `${i}.mlp.resid_delta`, resid_delta);
+  yield* node(ops, config, "mlp_out", `${i}.mlp.resid_delta`, resid_delta);
   addToResidual(ops, config, resid_out, resid_mid, resid_delta, "resid_post_mlp");
+}
+
+/** AbsTopK, and what anyone wants of the nodes that are left. */
+function* node(ops: Operations, config: ModelConfig, loctype: Loctype, point: string, value: Value): Steps {
+  sparsify(ops, config, loctype, value, point);
+  yield* hook(ops, point, value);
 }
 
 function* hook(ops: Operations, point: string, value: Value): Steps {
   if (ops.watches(point)) yield* ops.hook(point, value);
 }
 
-function sparsify(ops: Operations, config: ModelConfig, loctype: Loctype, value: Value): void {
-  ops.absTopK(value, absTopK(config, loctype, value.width));
+/** @param point the hook point behind it */
+function sparsify(
+  ops: Operations,
+  config: ModelConfig,
+  loctype: Loctype,
+  value: Value,
+  point?: string,
+): void {
+  ops.absTopK(value, absTopK(config, loctype, value.width), point);
 }
 
 function positions(model: ModelWeights, norm: LayerWeights["ln_p1"], act_in: Value, ops: Operations): void {

@@ -1,10 +1,17 @@
 import type { Kernels } from "../kernels.js";
-import type { Heap } from "./heap.js";
+import { element, type Heap } from "./heap.js";
 
 /** Twin of `kernels/mask.ts`. */
 export function maskKernels(
   heap: Heap,
-): Pick<Kernels, "mask_panel" | "mask_backward_panel" | "rms_norm_like_panel" | "layer_norm_like_panel"> {
+): Pick<
+  Kernels,
+  | "mask_panel"
+  | "mask_backward_panel"
+  | "csr_select_columns"
+  | "rms_norm_like_panel"
+  | "layer_norm_like_panel"
+> {
   /** y = (x - mean of x) / the deviation of `like` · weight + bias, over the tokens of a panel. */
   function normaliseLike(
     y: number,
@@ -58,6 +65,39 @@ export function maskKernels(
           floats[g + lane] *= floats[m + f];
         }
         floats[dm + f] += sum;
+      }
+    },
+    csr_select_columns(
+      targetPointers,
+      targetIndices,
+      targetValues,
+      targetBias,
+      pointers,
+      indices,
+      values,
+      bias,
+      masks,
+      constants,
+      rows,
+    ) {
+      const { floats, u16, u32 } = heap;
+      const [ends, from] = [element(targetPointers, 4), element(pointers, 4)];
+      const [target, listed] = [element(targetIndices, 2), element(indices, 2)];
+      let kept = 0;
+      u32[ends] = 0;
+      for (let i = 0; i < rows; i++) {
+        let sum = bias ? floats[heap.float(bias) + i] : 0;
+        for (let e = u32[from + i]; e < u32[from + i + 1]; e++) {
+          const j = u16[listed + e];
+          const value = floats[heap.float(values) + e];
+          if (floats[heap.float(masks) + j] !== 0) {
+            u16[target + kept] = j;
+            floats[heap.float(targetValues) + kept] = value;
+            kept++;
+          } else if (targetBias) sum += value * floats[heap.float(constants) + j];
+        }
+        u32[ends + i + 1] = kept;
+        if (targetBias) floats[heap.float(targetBias) + i] = sum;
       }
     },
     rms_norm_like_panel(y, x, like, weight, n, eps) {

@@ -2,7 +2,9 @@ import type { Kernels } from "../kernels.js";
 import { element, type Heap } from "./heap.js";
 
 /** Twin of `kernels/top-k.ts`. */
-export function topKKernels(heap: Heap): Pick<Kernels, "abs_top_k" | "abs_top_k_panel" | "list_nonzeros"> {
+export function topKKernels(
+  heap: Heap,
+): Pick<Kernels, "abs_top_k" | "abs_top_k_panel" | "abs_top_k_some_panel" | "list_nonzeros"> {
   let magnitudes = new Float64Array(0);
 
   /** AbsTopK of n floats, `step` apart; `first` is the index of the first. */
@@ -42,6 +44,17 @@ export function topKKernels(heap: Heap): Pick<Kernels, "abs_top_k" | "abs_top_k_
     abs_top_k_panel(x, n, k) {
       const first = heap.float(x);
       for (let lane = 0; lane < 32; lane++) keepLargest(first + lane, 32, n, k);
+    },
+    abs_top_k_some_panel(x, n, k, masks) {
+      const { floats } = heap;
+      const [first, asked] = [heap.float(x), heap.float(masks)];
+      for (let lane = 0; lane < 32; lane++) {
+        const values = floats.slice(first, first + n * 32);
+        keepLargest(first + lane, 32, n, k);
+        for (let f = 0; f < n; f++) {
+          if (floats[asked + f] === 0) floats[first + f * 32 + lane] = values[f * 32 + lane];
+        }
+      }
     },
     list_nonzeros: listNonzeros,
   };

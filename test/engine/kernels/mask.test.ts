@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Kernels } from "../../../src/engine/kernels.js";
+import { compress, store } from "./compressed.js";
 import { compare, exact, expectClose, largestOf, Random, runOn, type Sandbox } from "./sandbox.js";
 
 const widths = fc.integer({ min: 1, max: 40 });
@@ -46,6 +47,44 @@ test("mask_panel mixes each channel with its constant", () => {
           if (masks[f] === 0) expect(actual[i]).toBe(constants[f]);
         });
       });
+    }),
+  );
+});
+
+test("csr_select_columns leaves out what is masked, and adds up what stands in its place", () => {
+  fc.assert(
+    fc.property(widths, widths, fc.integer(), fc.boolean(), (rows, n, seed, hasBias) => {
+      const { masks, constants } = draw(n, seed);
+      const random = new Random(seed + 1);
+      const matrix = Array.from({ length: rows }, () =>
+        Array.from({ length: n }, () => (random.next() < 0.4 ? Math.fround(random.normal()) : 0)),
+      );
+      const bias = random.normals(rows);
+      const whole = compress(matrix);
+      const kept = compress(matrix.map((row) => row.map((value, j) => (masks[j] === 0 ? 0 : value))));
+      const run = (kernels: Kernels, sandbox: Sandbox) => {
+        const [pointers, indices, values] = store(sandbox, whole);
+        const room = store(sandbox, whole);
+        const [b, m, c, sums] = [bias, masks, constants, bias].map((floats) => sandbox.floats(floats));
+        kernels.csr_select_columns(
+          ...([...room, sums, pointers, indices, values, hasBias ? b : 0, m, c, rows] as const),
+        );
+        const count = kept.values.length;
+        expect([...new Uint32Array(sandbox.memory.buffer, room[0], rows + 1)]).toEqual(kept.pointers);
+        expect([...new Uint16Array(sandbox.memory.buffer, room[1], count)]).toEqual(kept.indices);
+        return [...sandbox.readFloats(room[2], count), ...sandbox.readFloats(sums, rows)];
+      };
+      const expected = [
+        ...kept.values,
+        ...matrix.map((row, i) =>
+          row.reduce(
+            (sum, value, j) => sum + (masks[j] === 0 ? value * constants[j] : 0),
+            hasBias ? bias[i] : 0,
+          ),
+        ),
+      ];
+      expectClose(runOn(exact, run), expected, 1e-12, 1 + largestOf(expected));
+      compare(run, (actual, reference) => expectClose(actual, reference, 1e-6, 1 + largestOf(expected)));
     }),
   );
 });

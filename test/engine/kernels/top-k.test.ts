@@ -124,6 +124,36 @@ test("abs_top_k_panel does the same for each token", () => {
   );
 });
 
+test("abs_top_k_some_panel does it for the features that are asked for, and leaves the others", () => {
+  fc.assert(
+    fc.property(vectors, fc.array(fc.nat(7), { minLength: 32, maxLength: 32 }), ({ n, k, seed }, kinds) => {
+      const names = ["normal", "ties", "signs", "zeros", "sparse", "huge range", "outlier", "denormal"];
+      const random = new Random(seed);
+      const panel = Array.from({ length: n }, () => kinds.map((kind) => draw(names[kind], random))).flat();
+      const masks = Array.from({ length: n }, () => [0, 0, 1, 0.5][random.below(4)]);
+      const expected = panel.map((value) => value + 0);
+      for (let lane = 0; lane < 32; lane++) {
+        bySorting(
+          panel.filter((_, i) => i % 32 === lane),
+          k,
+        ).forEach((value, i) => {
+          if (masks[i] !== 0) expected[i * 32 + lane] = value + 0;
+        });
+      }
+      const run = (kernels: Kernels, sandbox: Sandbox) => {
+        const [pointer, asked] = [sandbox.floats(panel), sandbox.floats(masks)];
+        sandbox.guarded([sandbox.area(pointer, n * 32)], () =>
+          kernels.abs_top_k_some_panel(pointer, n, k, asked),
+        );
+        return unsigned(sandbox.readFloats(pointer, n * 32));
+      };
+      for (const subject of [exact, plain, ...fast])
+        expect(runOn(subject, run), subject.name).toEqual(expected);
+    }),
+    { numRuns: 60 },
+  );
+});
+
 test("list_nonzeros lists and changes nothing", () => {
   fc.assert(
     fc.property(vectors, ({ n, kind, seed }) => {
