@@ -49,7 +49,8 @@ test.skipIf(!hasScript)(
   "on a terminal it then serves the explorer, until Ctrl-C",
   async () => {
     const pages = writePages(`${scratchDirectory()}/pages`);
-    const command = `"${process.execPath}" "${root}dist/node/cli.js" start --pages "${pages}"`;
+    // A shell that waited for it would die of Ctrl-C itself.
+    const command = `exec "${process.execPath}" "${root}dist/node/cli.js" start --pages "${pages}"`;
     const terminal = spawn("script", ["-qec", command, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
     try {
       let shown = "";
