@@ -32,9 +32,7 @@ export default async function circuits(context) {
   progress(`both models solve ${both.length} of ${tasks.length} tasks`);
   const found = {};
   for (const kind of KINDS) {
-    found[kind] = await withSubject(kind, context, (subject) =>
-      subject.each(both, (task, masked) => findCircuits(subject, masked, task)),
-    );
+    found[kind] = await withSubject(kind, context, (subject) => findCircuits(subject, both));
   }
   result.tasks = both.map(({ name, endsAlike }, i) => ({
     ...{ task: name, ends_alike: endsAlike },
@@ -73,27 +71,31 @@ export function counts(found, target) {
   return found.circuits.every(({ reached }) => reached) && emptyLoss(found) > target;
 }
 
+const each = (measure) => (found) => found.circuits.map(measure);
+const best = (measure) => (found) => found.circuits.map(measure).filter((value) => value !== undefined);
+/** Sizes of a task's circuits, one for each search seed; of those that are measured on the best seed alone, one. */
 const MEASURES = {
-  nodes: ({ nodes }) => nodes,
-  edges: ({ edges }) => edges,
-  pruned: ({ pruned }) => pruned?.edges,
-  calibrated_nodes: ({ calibrated }) => (calibrated?.reached ? calibrated.nodes : undefined),
-  calibrated_edges: ({ calibrated }) => (calibrated?.reached ? calibrated.edges : undefined),
+  nodes: each(({ nodes }) => nodes),
+  edges: each(({ edges }) => edges),
+  pruned: best(({ pruned }) => pruned?.edges),
+  calibrated_nodes: best(({ calibrated }) => (calibrated?.reached ? calibrated.nodes : undefined)),
+  calibrated_edges: best(({ calibrated }) => (calibrated?.reached ? calibrated.edges : undefined)),
 };
 
 /**
  * Geometric means over tasks, one for each search seed, and how they spread over the seeds. Each measure is taken over the
- * tasks of which all circuits have it.
+ * tasks of which both models' circuits have it.
  */
-function meansOf(rows, { target, seeds }) {
+function meansOf(rows, { target }) {
   const counted = rows.filter((row) => KINDS.every((kind) => counts(row[kind], target)));
   const means = Object.entries(MEASURES).map(([name, measure]) => {
-    const has = (row) => KINDS.every((kind) => row[kind].circuits.every((one) => measure(one) !== undefined));
+    const has = (row) =>
+      KINDS.every((kind) => measure(row[kind]).length > 0 && !measure(row[kind]).includes(undefined));
     const measured = counted.filter(has);
     if (measured.length === 0) return [name, { tasks: 0 }];
     const bySeed = (kind) =>
-      Array.from({ length: seeds }, (_, seed) =>
-        geometricMean(measured.map((row) => measure(row[kind].circuits[seed]))),
+      measure(measured[0][kind]).map((_, seed) =>
+        geometricMean(measured.map((row) => measure(row[kind])[seed])),
       );
     const [sparse, dense] = KINDS.map(bySeed);
     return [
@@ -110,13 +112,17 @@ function meansOf(rows, { target, seeds }) {
 function report({ models, tasks, unsolved, means, settings }) {
   const { target, seeds, kCoefs } = settings;
   const sizes = (found, measure) => {
-    const values = found.circuits.filter(({ reached }) => reached).map(measure);
-    if (values.length === 0 || values.includes(undefined)) return "–";
-    return `${range(spread(values))}${values.length < seeds ? ` [${values.length} of ${seeds}]` : ""}`;
+    const values = measure(found).filter((value) => value !== undefined);
+    if (values.length === 0) return "–";
+    const few = found.circuits.some(({ reached }) => !reached);
+    return `${range(spread(values))}${few && values.length > 1 ? ` [${values.length} of ${seeds}]` : ""}`;
   };
   const losses = (found, measure) => {
-    const values = found.circuits.filter(({ reached }) => reached).map(measure);
-    return values.length === 0 || values.includes(undefined) ? "–" : nats(spread(values).mean);
+    const values = found.circuits
+      .filter(({ reached }) => reached)
+      .map(measure)
+      .filter((value) => value !== undefined);
+    return values.length === 0 ? "–" : nats(spread(values).mean);
   };
   const bothOf = (row, measure, format = sizes) => KINDS.map((kind) => format(row[kind], measure));
   const isCounted = ({ task }) => means.tasks.includes(task);
@@ -133,7 +139,7 @@ function report({ models, tasks, unsolved, means, settings }) {
   const plain = ["nodes", "edges", "pruned"];
   const fitted = ["calibrated_nodes", "calibrated_edges"];
   return page([
-    `Circuits at a target loss of ${target}: mean (least–greatest) of ${seeds} search seeds, at the k_coef that was the best of ${kCoefs.length} on another seed; ${kCoefs.length + seeds} searches for each task and model.`,
+    `Circuits at a target loss of ${target}: mean (least–greatest) of ${seeds} search seeds, at the k_coef that was the best of ${kCoefs.length} on another seed; ${kCoefs.length + seeds} searches for each task and model. Edges are pruned from the best seed's circuit.`,
     table(
       ["model", "nodes in all", "nonzeros", "pretraining loss"],
       KINDS.map((kind) => [
@@ -148,7 +154,7 @@ function report({ models, tasks, unsolved, means, settings }) {
       meanRow(plain),
       ratioRow(plain),
     ]),
-    "With it (its nodes cut and removed by losses after calibration):",
+    "With it, for the seed with the best circuit (its nodes cut and removed by losses after calibration):",
     table(titles(["nodes", "edges"]), [
       ...tasks.map((row) => [name(row), ...fitted.flatMap((key) => bothOf(row, MEASURES[key]))]),
       meanRow(fitted),
@@ -190,9 +196,7 @@ async function draw(file, { tasks, means }) {
   const points = tasks.flatMap((row) =>
     KINDS.flatMap((kind) =>
       Object.entries(titles).flatMap(([key, what]) =>
-        row[kind].circuits
-          .filter(({ reached }) => reached)
-          .map(MEASURES[key])
+        MEASURES[key](row[kind])
           .filter((size) => size !== undefined)
           .map((size) => ({ task: row.task, kind, what, size: Math.max(1, size) })),
       ),

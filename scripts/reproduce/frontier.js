@@ -37,7 +37,7 @@ export default async function frontier(context) {
   progress(`ladder: ${common.length} tasks that every model does within ${settings.target}`);
   for (const rung of rungs) {
     await using(await open(rung), async (subject) => {
-      rung.found = await subject.each(common, (task, masked) => findCircuits(subject, masked, task));
+      rung.found = await findCircuits(subject, common);
     });
   }
   const counted = common.filter((_, i) => rungs.every(({ found }) => counts(found[i], settings.target)));

@@ -41,7 +41,8 @@ export default async function predict(context) {
   const { settings } = context;
   await withSubject("sparse", context, async (subject) => {
     const task = findTask(TASK);
-    const best = bestCircuit(await findCircuits(subject, subject.masked[0], task));
+    const [found] = await findCircuits(subject, [task]);
+    const best = bestCircuit(found);
     if (!best) throw new Error(`There is no circuit for ${TASK}: no search seed reached the target.`);
     const circuit = await readCircuitFile(context.run.file(best.circuit));
     const prediction = await derive(subject, circuit, task);

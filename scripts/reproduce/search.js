@@ -7,6 +7,7 @@ import {
   MASK_TRAINING_DEFAULTS,
   orderByMasks,
   pruneEdges,
+  readCircuitFile,
   removeNodes,
   selectNodes,
   writeCircuitFile,
@@ -19,37 +20,59 @@ export function trialCount({ kCoefs, seeds }) {
 }
 
 /**
- * Circuits of one task: one for each search seed.
- * @returns `{ task, k_coef, trials, seconds, empty, circuits }`
+ * Circuits of some tasks: one for each search seed. Each kind of work is done for all tasks before the next, so that
+ * copies of the model that work side by side end together.
+ * @returns for each task `{ task, endsAlike, k_coef, trials, seconds, circuits }`
  */
-export function findCircuits(subject, masked, task) {
+export async function findCircuits(subject, tasks) {
   const { run, label, settings } = subject;
-  const folder = `${label}/circuits/${task.name}`;
-  return run.once(`${folder}/circuits.json`, async () => {
-    const splits = subject.splits(task);
-    const trial = (k_coef, seed) =>
-      run.once(`${folder}/trials/k_coef=${k_coef},seed=${seed}.json`, () =>
-        runTrial(subject, masked, splits, { k_coef, seed }),
-      );
-    const swept = [];
-    for (const k_coef of settings.kCoefs) swept.push(await trial(k_coef, 0));
-    const best = smallest(swept);
-    const { k_coef } = best.settings;
-    const circuits = [];
-    const trials = [...swept];
-    // Seeds that k_coef was not chosen by; without any, the best of the sweep itself.
-    const seeds = settings.seeds === 0 ? [0] : Array.from({ length: settings.seeds }, (_, i) => i + 1);
-    for (const seed of seeds) {
-      const found = await trial(k_coef, seed);
-      if (seed > 0) trials.push(found);
-      circuits.push(
-        await run.once(`${folder}/seed-${seed}.json`, () =>
-          finish(subject, masked, splits, found, `${folder}/seed-${seed}`),
-        ),
-      );
-    }
-    const seconds = trials.reduce((sum, one) => sum + one.seconds, 0);
-    return { task: task.name, endsAlike: task.endsAlike, k_coef, trials: trials.length, seconds, circuits };
+  const folder = (task) => `${label}/circuits/${task.name}`;
+  const searches = tasks.map((task) => ({ task, splits: subject.splits(task), trials: new Map() }));
+  const runTrials = (jobs) =>
+    subject.each(jobs, async ({ search, k_coef, seed }, masked) => {
+      const file = `${folder(search.task)}/trials/k_coef=${k_coef},seed=${seed}.json`;
+      const trial = await run.once(file, () => runTrial(subject, masked, search.splits, { k_coef, seed }));
+      search.trials.set(`${k_coef} ${seed}`, trial);
+    });
+  // Settings in the order of their values, whichever trial ended first.
+  await runTrials(
+    settings.kCoefs.flatMap((k_coef) => searches.map((search) => ({ search, k_coef, seed: 0 }))),
+  );
+  for (const search of searches) {
+    const swept = settings.kCoefs.map((k_coef) => search.trials.get(`${k_coef} 0`));
+    search.k_coef = smallest(swept).settings.k_coef;
+  }
+  // Seeds that k_coef was not chosen by; without any, the best of the sweep itself.
+  const seeds = settings.seeds === 0 ? [0] : Array.from({ length: settings.seeds }, (_, i) => i + 1);
+  const again = searches.flatMap((search) => seeds.map((seed) => ({ search, k_coef: search.k_coef, seed })));
+  await runTrials(again.filter(({ seed }) => seed > 0));
+  const circuits = await subject.each(again, ({ search, k_coef, seed }, masked) => {
+    const base = `${folder(search.task)}/seed-${seed}`;
+    const trial = search.trials.get(`${k_coef} ${seed}`);
+    return run.once(`${base}.json`, () => finish(subject, masked, search.splits, trial, base));
+  });
+  for (const [i, search] of searches.entries()) {
+    search.circuits = circuits.slice(i * seeds.length, (i + 1) * seeds.length);
+    search.best = bestCircuit(search);
+  }
+  const found = searches.filter(({ best }) => best);
+  const extras = [];
+  if (settings.calibration) extras.push(["calibrated", calibratedNodes]);
+  if (settings.edgePruning) extras.push(["pruned", prunedEdges]);
+  const jobs = extras.flatMap(([key, work]) => found.map((search) => ({ search, key, work })));
+  await subject.each(jobs, async ({ search, key, work }, masked) => {
+    const { splits, best, task, k_coef, trials } = search;
+    const base = `${folder(task)}/seed-${best.seed}`;
+    best[key] = await run.once(`${base}-${key}.json`, () =>
+      work(subject, masked, splits, { best, base, trial: trials.get(`${k_coef} ${best.seed}`) }),
+    );
+  });
+  return searches.map(({ task, k_coef, trials, circuits: each }) => {
+    const seconds = [...trials.values()].reduce((sum, one) => sum + one.seconds, 0);
+    return {
+      ...{ task: task.name, endsAlike: task.endsAlike, k_coef, trials: trials.size, seconds },
+      circuits: each,
+    };
   });
 }
 
@@ -72,22 +95,13 @@ function smallest(trials) {
   return reaching.length > 0 ? reaching.reduce(by(({ k }) => k)) : trials.reduce(by(({ loss }) => loss));
 }
 
-/** Removal, edge pruning and all measures of one trial's circuit. */
+/** Removal, and all measures of one trial's circuit. */
 async function finish(subject, masked, splits, trial, base) {
   const { label, settings, means, run, name } = subject;
   const { target } = settings;
   const { seed } = trial.settings;
-  const order = { nodes: trial.order, method: "masks", settings: trial.settings };
-  const say = (what) => progress(label, splits.task.name, `seed ${seed}: ${what}`);
-  const selected = trial.order.slice(0, trial.k);
-  const calibratedCircuit = settings.calibration && (await calibratedNodes(masked, splits, order, target));
-  if (calibratedCircuit) {
-    say(
-      calibratedCircuit.reached ? `calibrated: ${calibratedCircuit.nodes} nodes` : "calibrated: not reached",
-    );
-  }
-  if (!trial.reached) return { seed, reached: false, loss: trial.loss, calibrated: calibratedCircuit };
-  const { kept } = await removeNodes(masked, splits.select, selected, target);
+  if (!trial.reached) return { seed, reached: false, loss: trial.loss };
+  const { kept } = await removeNodes(masked, splits.select, trial.order.slice(0, trial.k), target);
   const circuit = await assembleCircuit(masked, splits, kept, {
     ...{ name, target, ablation: "mean", means: means.reference, report: true },
     found: {
@@ -96,36 +110,39 @@ async function finish(subject, masked, splits, trial, base) {
     },
   });
   await writeCircuitFile(run.file(`${base}-nodes.json`), circuit);
-  say(`${circuit.nodes.length} nodes, ${circuit.edges.length} edges`);
-  const result = {
-    ...{ seed, reached: true, k: trial.k, nodes: circuit.nodes.length, edges: circuit.edges.length },
-    ...{ losses: circuit.losses, calibrated: calibratedCircuit, circuit: `${base}-nodes.json` },
-  };
-  if (!settings.edgePruning) return result;
-  const constants = edgeConstants(masked.index, "mean", means);
-  const pruned = await pruneEdges(masked, splits, circuit, constants, target);
-  await writeCircuitFile(run.file(`${base}-edges.json`), pruned);
-  say(`${pruned.edges.length} edges after edge pruning`);
+  const { nodes, edges, losses } = circuit;
+  progress(label, splits.task.name, `seed ${seed}: ${nodes.length} nodes, ${edges.length} edges`);
   return {
-    ...result,
-    pruned: {
-      edges: pruned.edges.length,
-      ...{ select: pruned.losses.select.circuit, report: pruned.losses.report.circuit },
-      circuit: `${base}-edges.json`,
-    },
+    ...{ seed, reached: true, k: trial.k, nodes: nodes.length, edges: edges.length, losses },
+    circuit: `${base}-nodes.json`,
   };
 }
 
 /** The same order of nodes, cut and thinned by losses after calibration. */
-async function calibratedNodes(masked, splits, order, target) {
+async function calibratedNodes({ settings: { target } }, masked, splits, { trial }) {
+  const order = { nodes: trial.order, method: "masks", settings: trial.settings };
   const { k, loss, reached, nodes } = await selectNodes(masked, splits, order, target, { calibrate: true });
   if (!reached) return { reached, loss };
-  const { kept } = await removeNodes(masked, splits.select, nodes, target, { calibrateOn: splits.train });
+  const { kept } = await removeNodes(masked, splits.select, nodes, target, { calibrateOn: splits.select });
   const edges = await circuitEdges(
     masked,
     [...kept].sort((a, b) => a - b),
   );
   return { reached, k, nodes: kept.length, edges: edges.length };
+}
+
+/** The circuit without the edges that it can do without. */
+async function prunedEdges({ label, settings, means, run }, masked, splits, { best, base }) {
+  const circuit = await readCircuitFile(run.file(best.circuit));
+  const constants = edgeConstants(masked.index, "mean", means);
+  const pruned = await pruneEdges(masked, splits, circuit, constants, settings.target);
+  await writeCircuitFile(run.file(`${base}-edges.json`), pruned);
+  progress(label, splits.task.name, `seed ${best.seed}: ${pruned.edges.length} edges after edge pruning`);
+  return {
+    edges: pruned.edges.length,
+    ...{ select: pruned.losses.select.circuit, report: pruned.losses.report.circuit },
+    circuit: `${base}-edges.json`,
+  };
 }
 
 /**

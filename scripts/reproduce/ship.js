@@ -24,21 +24,22 @@ export default async function ship(context) {
     await mkdir(target, { recursive: true });
     // Beside the model, where every command looks for them.
     await meansOfCorpus(subject.model, corpus, { tokens: settings.meansTokens });
-    const rows = await subject.each(solved, async (task, masked) => {
-      const best = bestCircuit(await findCircuits(subject, masked, task));
-      if (!best) return { task: task.name, shipped: false };
+    const found = await findCircuits(subject, solved);
+    const rows = await subject.each(found, async ({ task: name, circuits }) => {
+      const best = bestCircuit({ circuits });
+      if (!best) return { task: name, shipped: false };
       const circuit = named(await readCircuitFile(run.file(best.circuit)), settings);
-      await writeCircuitFile(join(target, `${task.name}.json`), circuit);
+      await writeCircuitFile(join(target, `${name}.json`), circuit);
       if (best.pruned) {
         const edges = named(await readCircuitFile(run.file(best.pruned.circuit)), settings);
-        await writeCircuitFile(join(target, `${task.name}-edges.json`), edges);
+        await writeCircuitFile(join(target, `${name}-edges.json`), edges);
       }
-      const audit = await auditOf(subject, task.name, join(target, `${task.name}.json`));
-      await cp(run.file(`sparse/audits/${task.name}`), join(target, `${task.name}-audit`), {
+      const audit = await auditOf(subject, name, join(target, `${name}.json`));
+      await cp(run.file(`sparse/audits/${name}`), join(target, `${name}-audit`), {
         recursive: true,
       });
       return {
-        ...{ task: task.name, shipped: true, seed: best.seed, nodes: best.nodes, edges: best.edges },
+        ...{ task: name, shipped: true, seed: best.seed, nodes: best.nodes, edges: best.edges },
         ...{ pruned: best.pruned?.edges ?? null, losses: best.losses.report },
         criteria: audit.criteria.map(({ name, held, summary }) => ({ name, held, summary })),
       };

@@ -14,10 +14,13 @@ export interface Removal<T> {
   readonly loss: number;
 }
 
+/** Parts that are scored at a time once there are scores of before. */
+const CHUNK = 16;
+
 /**
- * Removes parts that no longer matter, as long as the loss stays within a target: again and again all parts are scored by
- * the loss without them, and as many as possible of those that matter least are removed at once. At the end none can be
- * removed alone.
+ * Removes parts that no longer matter, as long as the loss stays within a target. All parts are scored by the loss without
+ * them, and as many as possible of those that matter least are removed at once; then those that mattered least before are
+ * scored again, until one can be removed. At the end all have been scored, and none can be removed alone.
  * @param lossesOf the loss of each of several sets of parts
  */
 export async function removeGreedily<T>(
@@ -27,25 +30,33 @@ export async function removeGreedily<T>(
 ): Promise<Removal<T>> {
   let kept = parts;
   let [loss] = await lossesOf([kept]);
+  const known = new Map<T, number>();
+  const without = (gone: ReadonlySet<T>) => kept.filter((part) => !gone.has(part));
   for (;;) {
-    const without = await lossesOf(kept.map((_, i) => kept.filter((_, j) => j !== i)));
-    const scores = without.map((one) => one - loss);
-    const order = kept.map((_, i) => i).sort((a, b) => without[a] - without[b] || a - b);
-    if (order.length === 0 || !(without[order[0]] <= target)) return { kept, scores, loss };
-    let removed = { count: 1, loss: without[order[0]] };
-    let above = order.length + 1;
-    const rest = (count: number) => {
-      const gone = new Set(order.slice(0, count));
-      return kept.filter((_, i) => !gone.has(i));
-    };
+    const order = known.size === 0 ? [...kept] : [...kept].sort((a, b) => known.get(a)! - known.get(b)!);
+    const chunk = known.size === 0 ? order.length : CHUNK;
+    let removable: T[] = [];
+    for (let first = 0; first < order.length && removable.length === 0; first += chunk) {
+      const scored = order.slice(first, first + chunk);
+      const losses = await lossesOf(scored.map((part) => without(new Set([part]))));
+      scored.forEach((part, i) => {
+        known.set(part, losses[i]);
+      });
+      removable = scored.filter((_, i) => losses[i] <= target);
+    }
+    if (removable.length === 0) return { kept, scores: kept.map((part) => known.get(part)! - loss), loss };
+    removable.sort((a, b) => known.get(a)! - known.get(b)!);
+    let removed = { count: 1, loss: known.get(removable[0])! };
+    let above = removable.length + 1;
     // Doubling, then halving: most rounds remove few.
     for (let count = 2; above - removed.count > 1; ) {
-      const [next] = await lossesOf([rest(count)]);
+      if (count >= above) count = (removed.count + above) >> 1;
+      const [next] = await lossesOf([without(new Set(removable.slice(0, count)))]);
       if (next <= target) removed = { count, loss: next };
       else above = count;
       count = Math.min(2 * removed.count, (removed.count + above) >> 1);
     }
-    kept = rest(removed.count);
+    kept = without(new Set(removable.slice(0, removed.count)));
     loss = removed.loss;
   }
 }
@@ -67,7 +78,8 @@ export function removeNodes(
     const masks = sets.map((set) => masked.masksOf(set));
     const logits = await masked.evaluate(batch, masks, options);
     if (!calibrateOn) return logits.map((one) => scoreCandidates(one).loss);
-    const fitted = (await masked.evaluate(calibrateOn, masks, options)).map(fitCalibration);
+    const others = calibrateOn === batch ? logits : await masked.evaluate(calibrateOn, masks, options);
+    const fitted = others.map(fitCalibration);
     return logits.map((one, i) => scoreCandidates(calibrated(one, fitted[i])).loss);
   });
 }
