@@ -1,7 +1,7 @@
 /** What is opened and computed of the model and the circuit that the address names. */
 import { computed, effect, signal } from "@preact/signals";
 import type { Circuit, TaskBatch, Tensor } from "../../src/index.js";
-import { type OpenedCircuit, openCircuit, readCircuit } from "../engine/circuits.js";
+import { fetchCircuit, type OpenedCircuit, readCircuit } from "../engine/circuits.js";
 import { editCircuit } from "../engine/edit.js";
 import { planRun, type Run } from "../engine/run.js";
 import { type OpenProgress, Session } from "../engine/session.js";
@@ -88,7 +88,7 @@ async function open(id: string, abort: AbortSignal): Promise<OpenedCircuit> {
   }
   const found = entry.peek()?.circuits.find((circuit) => circuit.id === id);
   if (!found) throw new Error(`There is no circuit ${id} of this model.`);
-  return await openCircuit(id, found.path, abort);
+  return await fetchCircuit(found, abort);
 }
 
 /** The circuit that is looked at, as it was opened. */
