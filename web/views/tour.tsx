@@ -563,6 +563,7 @@ function TrialTable() {
     { what: `says ${first}`, score: said[0] },
     { what: `says ${second}`, score: said[1] },
   ];
+  const count = (share: number) => `${Math.round(share * plain.pairs)} of ${plain.pairs}`;
   const isTurned = said[0].sides[1].accuracy < 0.25 && said[1].sides[0].accuracy < 0.25;
   return (
     <>
@@ -576,10 +577,10 @@ function TrialTable() {
             <th scope="col">the note</th>
             <th scope="col">loss (nat)</th>
             <th scope="col">
-              right: <span class="token">{first}</span>
+              should be <span class="token">{first}</span>
             </th>
             <th scope="col">
-              right: <span class="token">{second}</span>
+              should be <span class="token">{second}</span>
             </th>
           </tr>
         </thead>
@@ -588,15 +589,15 @@ function TrialTable() {
             <tr key={what}>
               <th scope="row">{what}</th>
               <td class="number">{loss.toFixed(3)}</td>
-              <td class="number">{formatPercent(sides[0].accuracy)}</td>
-              <td class="number">{formatPercent(1 - sides[1].accuracy)}</td>
+              <td class="number">{count(sides[0].accuracy)}</td>
+              <td class="number">{count(1 - sides[1].accuracy)}</td>
             </tr>
           ))}
         </tbody>
       </table>
       <p>
         {off.loss >= 0.5
-          ? `Switched off, the loss goes from ${plain.loss.toFixed(3)} to ${off.loss.toFixed(3)}: without the note the circuit does no better than guessing (0.693), or little.`
+          ? `Switched off, the loss goes from ${plain.loss.toFixed(3)} to ${off.loss.toFixed(3)}: without the note the circuit does ${off.loss >= Math.LN2 ? "no" : "hardly"} better than guessing (0.693).`
           : `Switched off, the loss goes from ${plain.loss.toFixed(3)} to ${off.loss.toFixed(3)}, which is not yet guessing (0.693): other nodes of the circuit know something of the quote, too.`}{" "}
         {isTurned
           ? "Set to what it says after one quote, nearly all strings are closed with that quote, whichever really opened them. So the note does not only go along with the answer: it makes it."
