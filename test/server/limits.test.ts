@@ -19,7 +19,7 @@ let model: ServedModel;
 beforeAll(async () => {
   engine = await loadModel(location);
   model = await ServedModel.open({ id: "fixture", location, model: engine as never });
-});
+}, 60_000);
 afterAll(async () => {
   await model.close();
   await engine.dispose();

@@ -141,7 +141,7 @@ export function TourView() {
   useEffect(() => {
     if (address.peek().scope !== scope) go({ scope });
     if (at !== STEPS.findIndex(({ body }) => body === InterveneStep)) clearInterventions();
-  }, [at, scope]);
+  }, [at, scope, address.value.scope]);
   const shown = layout.value.value;
   const scores = nodeScores.value;
   const largest = Math.max(1e-9, ...(scores ?? []).map(Math.abs));
@@ -285,7 +285,8 @@ function TaskStep() {
         A language model reads text in pieces, the <em>tokens</em>, and says how likely each of its tokens is
         to come next. This one has read little Python programs. Here are the ends of two prompts, token by
         token. They are alike but for one token: the opening quote (outlined). It alone tells how the string
-        must be closed, and it is some tokens back when the answer is due, behind the last token.
+        must be closed. The answer is due behind the last token, and by then the quote is some tokens back. (·
+        is a space, ⏎ the end of a line.)
       </p>
       <Prompts />
       <Answers />
@@ -618,15 +619,16 @@ function DoubtStep() {
         <em>necessary</em>: without it, the rest of the model has a loss of{" "}
         <b>{base?.complement.loss.toFixed(3) ?? "…"}</b>
         {base && base.complement.loss >= 0.5
-          ? ", which is as good as guessing"
+          ? ", and might as well guess"
           : ", so that others can stand in for it"}
         . It should not depend on the kind of ablation, and exchanging its values between the prompts of a
         pair should exchange the answers.
       </p>
       <p>
-        <b>Evidence</b> shows what was measured of this circuit, and where it fell short. In <b>Intervene</b>{" "}
-        you can switch off any of its {one.nodes.length} nodes, run what is left on prompts of your own, and
-        edit the circuit; <b>Circuit</b> tells what each node reads, writes and answers to.
+        <b>Evidence</b> shows what was measured of this circuit and, where it was audited, in what it fell
+        short. In <b>Intervene</b> you can switch off any of its {one.nodes.length} nodes, run what is left on
+        prompts of your own, and edit the circuit; <b>Circuit</b> tells what each node reads, writes and
+        answers to.
       </p>
     </>
   );
