@@ -1,22 +1,29 @@
-// Pictures of every view of the explorer, at two widths and in both themes, of a site that `sparselens export` wrote:
+// Pictures of the explorer, of a site that `sparselens export` wrote: those that the documentation shows, or every view at two
+// widths and in both themes:
 //
 //   node scripts/screenshots.js SITE docs/explorer
+//   node scripts/screenshots.js SITE OUT --all
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 import { openSite } from "../bench/explorer/site.js";
 
+/** Views that are documented, by width and theme. */
+const DOCUMENTED = {
+  "1280-light": ["write", "circuit", "node", "intervene", "evidence", "tour-1", "tour-6"],
+  "390-light": ["tour-6"],
+  "390-dark": ["circuit"],
+};
+const TOUR_STEPS = 7;
+
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: {
-    widths: { type: "string", default: "1280,390" },
-    themes: { type: "string", default: "light,dark" },
-  },
+  options: { all: { type: "boolean", default: false } },
 });
 const [directory, out] = positionals;
 if (!directory || !out) {
-  console.error("usage: node scripts/screenshots.js SITE OUT [--widths 1280,390] [--themes light,dark]");
+  console.error("usage: node scripts/screenshots.js SITE OUT [--all]");
   process.exit(2);
 }
 mkdirSync(out, { recursive: true });
@@ -25,51 +32,56 @@ const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu"],
 });
-for (const theme of values.themes.split(",")) {
-  for (const width of values.widths.split(",").map(Number)) {
-    const page = await browser.newPage({
-      viewport: { width, height: width < 600 ? 844 : 800 },
-      colorScheme: theme,
-    });
-    page.on("pageerror", (error) => console.error(error));
-    const open = async (hash) => {
-      await page.goto("about:blank");
-      await page.goto(`${site.origin}/${hash}`);
-      await settled(page);
-    };
-    await open("#circuit");
-    // The node that matters most, as its title says.
-    const node = await page.evaluate(() => {
-      const score = (element) =>
-        Number(/delta (-?[\d.]+)/.exec(element.getAttribute("aria-label"))?.[1] ?? 0);
-      const nodes = [...document.querySelectorAll(".graph g.node")].sort((a, b) => score(b) - score(a));
-      return nodes[0]?.getAttribute("data-node") ?? null;
-    });
-    const views = {
-      write: "#write",
-      circuit: "#circuit",
-      node: `#circuit?node=${node}`,
-      intervene: `#intervene?scope=circuit&off=${node}&node=${node}`,
-      evidence: "#evidence",
-      ...Object.fromEntries(
-        Array.from({ length: 7 }, (_, step) => [`tour-${step + 1}`, `#tour?step=${step}`]),
-      ),
-    };
-    for (const [name, hash] of Object.entries(views)) {
-      await open(hash);
-      if (name === "write") await page.getByRole("button", { name: "Write on" }).click();
-      await page.waitForTimeout(1500);
-      await settled(page);
-      await page.screenshot({ path: join(out, `${name}-${width}-${theme}.png`), fullPage: width < 600 });
-    }
-    await page.close();
+for (const theme of ["light", "dark"]) {
+  for (const width of [1280, 390]) {
+    const wanted = values.all ? null : (DOCUMENTED[`${width}-${theme}`] ?? []);
+    if (wanted?.length !== 0) await takeAll(width, theme, wanted);
   }
 }
 await browser.close();
 await site.close();
 
-function settled(page) {
-  return page.waitForFunction("document.documentElement.dataset.busy === 'false'", null, {
+/** @param wanted names of views; null: all */
+async function takeAll(width, theme, wanted) {
+  const page = await browser.newPage({
+    viewport: { width, height: width < 600 ? 844 : 800 },
+    colorScheme: theme,
+  });
+  page.on("pageerror", (error) => console.error(error));
+  await page.goto(`${site.origin}/#circuit`);
+  await settled(page);
+  // The node that matters most, as its title says.
+  const node = await page.evaluate(() => {
+    const score = (element) => Number(/delta (-?[\d.]+)/.exec(element.getAttribute("aria-label"))?.[1] ?? 0);
+    const nodes = [...document.querySelectorAll(".graph g.node")].sort((a, b) => score(b) - score(a));
+    return nodes[0]?.getAttribute("data-node") ?? null;
+  });
+  const tour = Array.from({ length: TOUR_STEPS }, (_, step) => [`tour-${step + 1}`, `#tour?step=${step}`]);
+  const views = {
+    ...{ write: "#write", circuit: "#circuit", node: `#circuit?node=${node}` },
+    ...{ intervene: `#intervene?scope=circuit&off=${node}&node=${node}`, evidence: "#evidence" },
+    ...Object.fromEntries(tour),
+  };
+  for (const [name, hash] of Object.entries(views)) {
+    if (wanted && !wanted.includes(name)) continue;
+    // The model stays where it is: only what is looked at changes.
+    await page.evaluate((to) => {
+      location.hash = to;
+    }, hash);
+    await settled(page);
+    if (name === "write") await page.getByRole("button", { name: "Write on" }).click();
+    await page.waitForTimeout(1500);
+    await settled(page);
+    if (name === "write") await page.getByRole("button", { name: "Write on" }).waitFor();
+    await page.screenshot({ path: join(out, `${name}-${width}-${theme}.png`), fullPage: width < 600 });
+  }
+  await page.close();
+}
+
+async function settled(page) {
+  // What was asked for has begun before it is waited for.
+  await page.waitForTimeout(200);
+  await page.waitForFunction("document.documentElement.dataset.busy === 'false'", null, {
     timeout: 120_000,
   });
 }

@@ -68,6 +68,7 @@ export {
   prune,
 } from "./circuits/prune.js";
 export type { PruneResult } from "./circuits/prune-results.js";
+export { type CircuitContent, type CircuitNames, circuitFromSource } from "./circuits/read-circuit.js";
 export { removeEdges, removeNodes } from "./circuits/removal.js";
 export { prepareSplits, type TaskSplits } from "./circuits/task-splits.js";
 export { type NodeTokens, nodeTokens, type TokenWeights } from "./circuits/token-weights.js";

@@ -100,6 +100,11 @@ export function App() {
       <main id="main" tabIndex={-1}>
         {Loaded ? <Loaded /> : <p class="loading">Loading the explorer …</p>}
       </main>
+      <footer>
+        SparseLens, Apache-2.0. It contains{" "}
+        <a href="./third-party-licences.txt">software of others under their licences</a>, such as{" "}
+        <a href="https://github.com/kieler/elkjs">elkjs</a> under EPL-2.0.
+      </footer>
     </>
   );
 }

@@ -45,6 +45,7 @@ export default defineConfig({
   build: {
     outDir: path("../dist/web"),
     emptyOutDir: true,
+    license: { fileName: "third-party-licences.txt" },
     target: "es2022",
     chunkSizeWarningLimit: 2000,
     reportCompressedSize: false,

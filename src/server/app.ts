@@ -2,7 +2,6 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
 import type { z } from "zod";
-import { SparseLensError } from "../errors.js";
 import { ApiError, bodyOf } from "./api-error.js";
 import { streamCompletion, wholeCompletion } from "./completion-answer.js";
 import { completionRequest, completionSettings } from "./completion-request.js";
@@ -83,7 +82,7 @@ export function createApp(options: AppOptions): Hono {
       if (!/^application\/json\s*(;|$)/i.test(c.req.header("content-type") ?? "")) {
         throw new ApiError(415, "The request's Content-Type must be application/json.");
       }
-      const request = parse(completionRequest, await c.req.json().catch(notJson));
+      const request = parse(completionRequest, asJson(await c.req.arrayBuffer()));
       const settings = completionSettings(request);
       const served = find(request.model ?? undefined);
       const time = timeOf(c.req.raw);
@@ -163,14 +162,17 @@ function parse<S extends z.ZodType>(schema: S, value: unknown): z.infer<S> {
   throw new ApiError(400, where + message, path.length > 0 ? String(path[0]) : null);
 }
 
-function notJson(error: unknown): never {
-  if (error instanceof SyntaxError) throw new ApiError(400, "The request's body is not JSON.");
-  throw error;
+function asJson(body: ArrayBuffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    throw new ApiError(400, "The request's body is not JSON in UTF-8.");
+  }
 }
 
+/** What a request is at fault for is an ApiError. Anything else, such as a file that is gone, is no client's business. */
 function asRefusal(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
-  if (error instanceof SparseLensError) return new ApiError(400, error.message);
   // The client left while it was sending.
   if ((error as NodeJS.ErrnoException)?.code === "ECONNRESET")
     return new ApiError(400, "The request ended early.");

@@ -4,6 +4,7 @@ import { ApiError } from "./api-error.js";
 /** Tokens of one completion, and completions of one request, at most. */
 export const MOST_TOKENS = 4_096;
 export const MOST_CHOICES = 32;
+const LEAST_TEMPERATURE = 1e-4;
 
 const tokens = z.array(z.int().min(0)).min(1).max(100_000);
 /** The same, and nothing, where clients write down what the default is. */
@@ -35,6 +36,11 @@ export const completionRequest = z
       .number()
       .min(0)
       .max(100)
+      // So small that logits divided by it are infinite.
+      .refine(
+        (value) => value === 0 || value >= LEAST_TEMPERATURE,
+        `must be 0, or at least ${LEAST_TEMPERATURE}`,
+      )
       .nullish()
       .meta({ description: "1 unless given; 0: the most probable token each time." }),
     top_p: z.number().min(0).max(1).nullish().meta({ description: "1 unless given." }),

@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadModel, type Model } from "../../dist/node/index.js";
-import { parseCatalogue } from "../../src/server/catalogue.js";
+import { parseCatalogue, parseDocuments } from "../../src/server/catalogue.js";
 import { writePages } from "../support/explorer-pages.js";
+import { trainedModel } from "../support/trained-model.js";
 import { failure, fixture, json, modelWithTokenizer, root, run, scratchDirectory, start } from "./run.js";
 
 const scratch = scratchDirectory();
@@ -394,6 +395,28 @@ test("models of other layouts, without a tokenizer, and circuits found elsewhere
   }
   const after = readdirSync(tmpdir()).filter((name) => /^sparselens-\w{6}$/.test(name)).length;
   expect(after).toBe(before);
+}, 60_000);
+
+test("documents of a corpus, as the model's tokens", async () => {
+  const corpus = `${scratch}/corpus`;
+  await json("corpus", "synthetic:40", "--tokenizer", trainedModel, "--out", corpus);
+  const explorer = await explore(trainedModel, "--corpus", corpus);
+  try {
+    const { models } = parseCatalogue(await (await fetch(`${explorer.url}catalogue.json`)).json(), "it");
+    const path = models[0].documents!;
+    expect(path).toBe("models/tinypython-2l-128/documents.json");
+    const { source, documents } = parseDocuments(await (await fetch(explorer.url + path)).json(), path);
+    expect(source).toBe("corpus");
+    expect(documents.length).toBeGreaterThan(20);
+    for (const tokens of documents) {
+      expect(tokens.length).toBeLessThanOrEqual(128);
+      expect(Math.max(...tokens)).toBeLessThan(768);
+    }
+  } finally {
+    await explorer.end();
+  }
+  const elsewhere = await failure(1, "explore", "default", "--corpus", corpus, "--pages", pages);
+  expect(elsewhere).toContain("tokenizer");
 }, 60_000);
 
 describe("what is wrong is said before anything is served", () => {

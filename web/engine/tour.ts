@@ -5,11 +5,19 @@ import {
   headOf,
   promptOf,
   type TaskBatch,
+  type TaskScore,
   type Tensor,
 } from "../../src/index.js";
 import { splitNode } from "../graph/build.js";
 import { planRun, type Run } from "./run.js";
 import type { Session } from "./session.js";
+import { scoreRun } from "./task.js";
+
+/** A node with its mean activation at the last token after either kind of prompt. */
+export interface Heard {
+  readonly node: string;
+  readonly means: readonly [number, number];
+}
 
 export interface Cast {
   /** Where the two prompts of the shown pair differ first: the token that decides. */
@@ -22,11 +30,16 @@ export interface Cast {
   readonly detected: readonly [Float32Array, Float32Array];
   /** `[tokens]` of either prompt: weights with which the last token looks at each. */
   readonly attention: readonly [Float32Array, Float32Array];
-  /** Through which channel the detector is heard by the rest. */
-  readonly writer: string;
-  /** Mean activation at the last token after either kind of prompt, of the writer and all that comes behind it. */
-  readonly heard: readonly { readonly node: string; readonly means: readonly [number, number] }[];
+  /** What writes the detector's value to channels of the stream: by the strongest weight first. */
+  readonly writers: readonly Heard[];
+  /** Nodes that read one of these channels further on. */
+  readonly readers: readonly string[];
+  /** Of all nodes behind the writers those that differ most between the kinds of prompts, in the order of the computation. */
+  readonly heard: readonly Heard[];
 }
+
+/** So many nodes are listed. */
+const LOUDEST = 6;
 
 /** @returns null when the circuit does not work like that */
 export async function findCast(
@@ -66,12 +79,24 @@ export async function findCast(
   const detector = best.node;
   const layer = Number(/^\d+/.exec(detector)![0]);
   const { head } = headOf(session.model.config, splitNode(detector).channel);
-  const [writer] = writes(detector)[0].slice(1) as [string];
-  const behind = circuit.nodes.slice(circuit.nodes.indexOf(writer));
   const mean = (node: string, side: 0 | 1) => {
     const last = Array.from({ length: batch.count }, (_, p) => read(node, 2 * p + side).at(-1)!);
     return last.reduce((sum, value) => sum + value, 0) / batch.count;
   };
+  const listen = (node: string): Heard => ({ node, means: [mean(node, 0), mean(node, 1)] });
+  const writers = writes(detector).map(([, target]) => listen(target));
+  const channels = new Set(writers.map(({ node }) => splitNode(node).channel));
+  const first = Math.min(...writers.map(({ node }) => circuit.nodes.indexOf(node)));
+  const behind = circuit.nodes.slice(first).filter((node) => !writers.some((writer) => writer.node === node));
+  const inputs = new Set(
+    behind.filter((node) => /act_in:/.test(node) && channels.has(splitNode(node).channel)),
+  );
+  const readers = new Set(circuit.edges.flatMap(([source, target]) => (inputs.has(source) ? [target] : [])));
+  const difference = ({ means: [one, two] }: Heard) => Math.abs(one - two);
+  const loudest = behind
+    .map(listen)
+    .sort((one, two) => difference(two) - difference(one))
+    .slice(0, LOUDEST);
   const shown = [0, 1].map((side) => 2 * (pair % batch.count) + side);
   const attention = await Promise.all(
     shown.map(async (i) => {
@@ -80,10 +105,34 @@ export async function findCast(
     }),
   );
   return {
-    ...{ clue: clues[pair % batch.count], detector, layer, head, writer },
+    ...{ clue: clues[pair % batch.count], detector, layer, head, writers },
+    readers: [...readers],
     detected: [read(detector, shown[0]), read(detector, shown[1])],
     attention: [attention[0], attention[1]],
-    heard: behind.map((node) => ({ node, means: [mean(node, 0), mean(node, 1)] as const })),
+    heard: loudest.sort((one, two) => circuit.nodes.indexOf(one.node) - circuit.nodes.indexOf(two.node)),
+  };
+}
+
+/** The circuit as it is, without what the writers say, and with what they say after either kind of prompt. */
+export interface Trials {
+  readonly plain: TaskScore;
+  readonly off: TaskScore;
+  readonly said: readonly [TaskScore, TaskScore];
+}
+
+export async function tryWriters(
+  session: Session,
+  run: Run,
+  batch: TaskBatch,
+  { writers }: Cast,
+  signal: AbortSignal,
+): Promise<Trials> {
+  const score = (changes: Partial<Run>) => scoreRun(session, { ...run, ...changes }, batch, signal);
+  const say = (side: 0 | 1) => score({ set: new Map(writers.map(({ node, means }) => [node, means[side]])) });
+  return {
+    plain: await score({}),
+    off: await score({ off: writers.map(({ node }) => node) }),
+    said: [await say(0), await say(1)],
   };
 }
 

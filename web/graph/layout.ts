@@ -22,7 +22,7 @@ export interface Point {
 
 export const NODE_HEIGHT = 20;
 /** Changes with the options below, so that what was kept before is not used. */
-const VERSION = 4;
+const VERSION = 5;
 
 export function nodeWidth({ label }: { readonly label: string }): number {
   return 14 + 7 * label.length;
@@ -46,11 +46,14 @@ const OPTIONS = {
   "elk.padding": "[top=16,left=16,bottom=16,right=16]",
 };
 
-/** Edges from which on the best placement would take minutes. */
-const LARGE = 600;
-const QUICK = {
-  "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF",
-  "elk.layered.thoroughness": "1",
+/**
+ * Edges from which on straight channels cost more than they show: rows would become several times as wide as their nodes, and
+ * placing them takes minutes. Each row is centred then, and channels run in bundles.
+ */
+const LARGE = 150;
+const CENTRED = {
+  "elk.layered.nodePlacement.strategy": "SIMPLE",
+  "elk.layered.thoroughness": "2",
 };
 
 let elk: InstanceType<typeof ELK> | null = null;
@@ -81,7 +84,7 @@ async function compute(graph: Graph): Promise<Layout> {
   elk ??= new ELK({ workerFactory: () => new Worker(workerUrl) });
   const root: ElkNode = {
     id: "graph",
-    layoutOptions: graph.edges.length > LARGE ? { ...OPTIONS, ...QUICK } : OPTIONS,
+    layoutOptions: graph.edges.length > LARGE ? { ...OPTIONS, ...CENTRED } : OPTIONS,
     children: graph.nodes.map((node) => ({
       ...{ id: node.id, width: nodeWidth(node), height: NODE_HEIGHT },
       layoutOptions: { "elk.partitioning.partition": String(node.row) },

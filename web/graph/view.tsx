@@ -71,9 +71,9 @@ export function GraphView(props: GraphViewProps) {
     const { clientWidth, clientHeight } = frame.current!;
     const room = clientWidth - LABELS;
     const scale = Math.min(room / layout.width, clientHeight / layout.height, 1.6);
-    // Small enough to be seen whole, but not too small to be read: then from the top.
-    const k = Math.max(scale, 0.35);
-    const x = LABELS + Math.max(0, (room - layout.width * k) / 2);
+    // Small enough to be seen whole, but not too small to be read: then its middle, from the top.
+    const k = Math.max(scale, LEGIBLE);
+    const x = LABELS + (room - layout.width * k) / 2;
     const y = Math.max(0, (clientHeight - layout.height * k) / 2);
     select(frame.current!).call(behaviour.current!.transform, zoomIdentity.translate(x, y).scale(k));
   };
@@ -147,6 +147,9 @@ export function GraphView(props: GraphViewProps) {
     </div>
   );
 }
+
+/** Below this scale, labels can hardly be read. */
+const LEGIBLE = 0.5;
 
 /** Pixels at the left where rows are named. */
 const LABELS = 118;

@@ -4,25 +4,33 @@ export interface LegendProps {
   /** What nodes are coloured by. */
   readonly what: string;
   readonly unit: string;
-  /** Value of the strongest colour. */
-  readonly largest: number;
+  /** Value of the strongest colour. null: not known, or not yet. */
+  readonly largest: number | null;
   readonly isCompared: boolean;
 }
 
 /** What the colours and lines of the graph mean. */
 export function Legend({ what, unit, largest, isCompared }: LegendProps) {
-  const shown = largest > 1e-8 ? `${largest.toPrecision(2)}${unit ? ` ${unit}` : ""}` : "–";
+  const shown = largest === null ? null : `${largest.toPrecision(2)}${unit ? ` ${unit}` : ""}`;
   return (
     <figure class="legend">
       <span class="legend-item">
         node: {what}
-        <span class="ramp">
-          −{shown}
-          {[-1, -0.5, -0.1, 0, 0.1, 0.5, 1].map((value) => (
-            <i key={value} style={{ background: signedColour(value) }} />
-          ))}
-          +{shown}
-        </span>
+        {shown && (
+          <span class="ramp">
+            −{shown}
+            {[-1, -0.5, -0.1, 0, 0.1, 0.5, 1].map((value) => (
+              <i key={value} style={{ background: signedColour(value) }} />
+            ))}
+            +{shown}
+          </span>
+        )}
+      </span>
+      <span class="legend-item">
+        <i class="shape" /> reads or writes the stream
+      </span>
+      <span class="legend-item">
+        <i class="shape pill" /> q, k, v, neuron
       </span>
       <span class="legend-item">
         <svg width="26" height="8" aria-hidden="true">

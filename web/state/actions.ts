@@ -22,6 +22,11 @@ export function setNode(node: string, value: number | null): void {
   go({ off: without(off, node), set: formatSet(values) });
 }
 
+/** These nodes alone are off, or set to values. */
+export function interveneOnly(off: readonly string[], values: ReadonlyMap<string, number>): void {
+  go({ off: [...off], set: formatSet(values) });
+}
+
 export function clearInterventions(): void {
   go({ off: [], set: [] });
 }

@@ -17,6 +17,9 @@ export interface ResourceOptions {
   readonly coalesce?: boolean;
 }
 
+/** Resources that are being made: for tests and measurements, which wait until what is on the screen is up to date. */
+export const pendingCount = signal(0);
+
 /**
  * @param key what it depends on, compared by its parts; null: there is nothing to make
  */
@@ -29,6 +32,12 @@ export function resource<K extends readonly unknown[], T>(
   let last: K | null = null;
   let running: AbortController | null = null;
   let waiting = false;
+  let wasPending = false;
+  effect(() => {
+    const { pending } = state.value;
+    if (pending !== wasPending) pendingCount.value = pendingCount.peek() + (pending ? 1 : -1);
+    wasPending = pending;
+  });
 
   const start = async (wanted: K) => {
     const controller = new AbortController();

@@ -1,7 +1,7 @@
 /** What is opened and computed of the model and the circuit that the address names. */
 import { computed, effect, signal } from "@preact/signals";
 import type { Circuit, TaskBatch, Tensor } from "../../src/index.js";
-import { type OpenedCircuit, openCircuit, readCircuit } from "../engine/circuits.js";
+import { fetchCircuit, type OpenedCircuit, readCircuit } from "../engine/circuits.js";
 import { editCircuit } from "../engine/edit.js";
 import { planRun, type Run } from "../engine/run.js";
 import { type OpenProgress, Session } from "../engine/session.js";
@@ -9,7 +9,7 @@ import { FULL_PAIRS, QUICK_PAIRS, scoreRun, taskBatch, taskPrompt } from "../eng
 import { buildGraph } from "../graph/build.js";
 import { layoutGraph } from "../graph/layout.js";
 import { type Address, type Scope, setValues } from "./address.js";
-import { resource } from "./resource.js";
+import { pendingCount, resource } from "./resource.js";
 import { keep, keysWith, recall } from "./storage.js";
 import { address, entry, go } from "./store.js";
 
@@ -88,7 +88,7 @@ async function open(id: string, abort: AbortSignal): Promise<OpenedCircuit> {
   }
   const found = entry.peek()?.circuits.find((circuit) => circuit.id === id);
   if (!found) throw new Error(`There is no circuit ${id} of this model.`);
-  return await openCircuit(id, found.path, abort);
+  return await fetchCircuit(found, abort);
 }
 
 /** The circuit that is looked at, as it was opened. */
@@ -247,6 +247,8 @@ export const nodeScores = computed(() => {
   const own = measuredScores.value.value;
   return one?.node_scores ?? (own?.circuit === one ? (own?.scores ?? null) : null);
 });
+/** Whether they are being measured; on the way there the circuit is shown without them. */
+export const areScoresPending = computed(() => measuredScores.value.pending);
 export const areScoresMeasuredHere = computed(
   () => circuit.value?.node_scores === null && nodeScores.value !== null,
 );
@@ -316,8 +318,5 @@ export const position = computed(() => {
 
 // For tests and measurements: what is on the screen is up to date.
 effect(() => {
-  const isBusy = [quickScore, fullScore, baselines, promptRun, plainRun, layout].some(
-    (one) => one.value.pending,
-  );
-  document.documentElement.dataset.busy = String(isBusy || !measured.value);
+  document.documentElement.dataset.busy = String(pendingCount.value > 0 || !measured.value);
 });

@@ -10,6 +10,7 @@ import { address, go } from "../state/store.js";
 import {
   activationOf,
   areScoresMeasuredHere,
+  areScoresPending,
   circuit,
   circuitError,
   isEdited,
@@ -58,9 +59,13 @@ const values = computed(() => {
   }
   return found;
 });
-const largest = computed(() => Math.max(1e-9, ...[...values.value.values()].map(Math.abs)));
+/** null: nothing is known. */
+const largest = computed(() => {
+  const most = Math.max(0, ...[...values.value.values()].map(Math.abs));
+  return most > 1e-8 ? most : null;
+});
 const strengths = computed(
-  () => new Map([...values.value].map(([node, value]) => [node, value / largest.value] as const)),
+  () => new Map([...values.value].map(([node, value]) => [node, value / (largest.value ?? 1)] as const)),
 );
 
 const off = computed(() => new Set(address.value.off));
@@ -81,6 +86,13 @@ const found = computed(() => {
   const matching = exact.length > 0 ? exact : nodes.filter(({ id }) => id.includes(wanted));
   return new Set(matching.map(({ id }) => id));
 });
+
+/** Where the ablation deltas come from that are no part of the file. */
+function scoresNote(): string {
+  if (address.value.colour !== "delta") return "";
+  if (areScoresMeasuredHere.value) return ` (on ${QUICK_PAIRS} pairs)`;
+  return areScoresPending.value ? " (being measured …)" : nodeScores.value ? "" : " (not known)";
+}
 
 function describe({ id, kind, location, channel }: GraphNode): string {
   const at = circuit.value?.nodes.indexOf(id) ?? -1;
@@ -137,12 +149,7 @@ export function CircuitView() {
             </div>
           )}
           <Legend
-            what={
-              COLOUR_NAMES[address.value.colour] +
-              (address.value.colour === "delta" && areScoresMeasuredHere.value
-                ? ` (on ${QUICK_PAIRS} pairs)`
-                : "")
-            }
+            what={COLOUR_NAMES[address.value.colour] + scoresNote()}
             unit={address.value.colour === "delta" ? "nat" : ""}
             largest={largest.value}
             isCompared={other.value.value !== null}

@@ -8,6 +8,8 @@ import { resource } from "../state/resource.js";
 import { address, entry, go, theme } from "../state/store.js";
 import {
   ablation,
+  areScoresPending,
+  baselines,
   circuit,
   fits,
   measured,
@@ -171,7 +173,7 @@ function LossAgainstK() {
       ) : (
         <p class="note">
           {lossByK.value.error ??
-            (lossByK.value.pending || !session.value
+            (lossByK.value.pending || areScoresPending.value || baselines.value.pending || !measured.value
               ? "Measuring …"
               : "The circuit's task or nodes are not known to the model here: nothing can be measured.")}
         </p>
@@ -285,6 +287,53 @@ function RandomSets({ found }: { readonly found: Audit }) {
   );
 }
 
+/** What the same search finds, as the audit measured it. */
+function AuditControls() {
+  const found = audit.value.value?.criteria.find(({ name }) => name === "controls");
+  if (found?.name !== "controls" || !found.measures) return null;
+  const { task, nonsense, random } = found.measures;
+  const rows = [
+    { what: "the task", outcome: task },
+    { what: "a task without meaning", outcome: nonsense },
+    { what: "random weights", outcome: random },
+  ];
+  const size = ({ nodes, reached }: { nodes: number; reached: boolean }) =>
+    reached ? String(nodes) : "target missed";
+  return (
+    <table class="audit">
+      <caption>
+        Nodes that the search of the audit needs for the target, and their loss on held-out pairs
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">searched for</th>
+          <th scope="col">nodes</th>
+          <th scope="col">loss (nat)</th>
+          <th scope="col">nodes, calibrated</th>
+          <th scope="col">loss (nat)</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(({ what, outcome }) => (
+          <tr key={what}>
+            <th scope="row">{what}</th>
+            {outcome ? (
+              [outcome.plain, outcome.calibrated].map((one, i) => (
+                <>
+                  <td key={`nodes ${i}`}>{size(one)}</td>
+                  <td key={`loss ${i}`}>{one.loss.toFixed(4)}</td>
+                </>
+              ))
+            ) : (
+              <td colSpan={4}>not measured</td>
+            )}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
 function Controls() {
   const controls = entry.value?.circuits.filter(({ control }) => control !== null) ?? [];
   return (
@@ -294,8 +343,9 @@ function Controls() {
         A search can reach a low loss on nonsense, too: what the same search finds on a task without meaning,
         or in a model with random weights.
       </p>
+      <AuditControls />
       {controls.length === 0 ? (
-        <p class="note">None came with this model.</p>
+        <p class="note">No circuits of such searches came with this model.</p>
       ) : (
         <table class="audit">
           <thead>

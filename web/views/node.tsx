@@ -2,6 +2,7 @@ import { computed, signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import {
   attentionPattern,
+  type Circuit,
   headOf,
   nodeTokens,
   type TokenWeights,
@@ -12,6 +13,7 @@ import {
 import { Chart, signedScale } from "../charts/chart.js";
 import { pretrainingView, taskActivations } from "../engine/node-facts.js";
 import { planRun } from "../engine/run.js";
+import { QUICK_PAIRS } from "../engine/task.js";
 import { splitNode } from "../graph/build.js";
 import { TokenStrip, visible } from "../parts/tokens.js";
 import { toggle, toggleMembership } from "../state/actions.js";
@@ -20,6 +22,7 @@ import { resource } from "../state/resource.js";
 import { address, go, theme } from "../state/store.js";
 import {
   activationOf,
+  baselines,
   circuit,
   fits,
   measured,
@@ -204,17 +207,24 @@ function explain(node: string): string {
   return `What the ${location.includes("attn") ? "attention" : "MLP"} of layer ${layer} writes to channel ${channel} of the residual stream.`;
 }
 
+/** Of a circuit whose file says nothing of them. null: not known, or not yet. */
+function measuredLosses(): Partial<Circuit["losses"]["select"]> | null {
+  const { value } = baselines.value;
+  return value && { model: value.model.loss, circuit: value.circuit.loss, complement: value.complement.loss };
+}
+
 function Overview() {
   const one = circuit.value;
   if (!one) return <p class="note">Choose a circuit, or drop a circuit file here.</p>;
   const { losses, found, task, ablation } = one;
-  const split = losses.report ?? losses.select;
-  const row = (label: string, value: number | null | undefined) => (
-    <>
-      <dt>{label}</dt>
-      <dd>{value === null || value === undefined ? "–" : `${value.toFixed(4)} nat`}</dd>
-    </>
-  );
+  const split = losses.report ?? losses.select ?? measuredLosses();
+  const row = (label: string, value: number | null | undefined) =>
+    typeof value === "number" && (
+      <>
+        <dt>{label}</dt>
+        <dd>{value.toFixed(4)} nat</dd>
+      </>
+    );
   return (
     <div>
       <h2>{task.name}</h2>
@@ -224,7 +234,13 @@ function Overview() {
       </p>
       <h3>
         Task loss{" "}
-        {losses.report ? "on held-out prompts" : split ? "on the prompts that it was chosen by" : ""}
+        {losses.report
+          ? "on held-out prompts"
+          : losses.select
+            ? "on the prompts that it was chosen by"
+            : split
+              ? `on ${QUICK_PAIRS} pairs, measured here`
+              : ""}
       </h3>
       <dl class="facts">
         {row("whole model", split?.model)}

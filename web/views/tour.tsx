@@ -4,12 +4,12 @@ import { useEffect } from "preact/hooks";
 import { promptOf } from "../../src/index.js";
 import { planRun } from "../engine/run.js";
 import { taskPrompt } from "../engine/task.js";
-import { findCast } from "../engine/tour.js";
+import { type Cast, findCast, tryWriters } from "../engine/tour.js";
+import { splitNode } from "../graph/build.js";
 import { GraphView } from "../graph/view.js";
 import { formatPercent } from "../parts/next-tokens.js";
-import { Slider } from "../parts/slider.js";
 import { signedColour, TokenStrip, visible } from "../parts/tokens.js";
-import { clearInterventions, setNode, toggle } from "../state/actions.js";
+import { clearInterventions, interveneOnly, toggle } from "../state/actions.js";
 import { setValues } from "../state/address.js";
 import { resource } from "../state/resource.js";
 import { address, entry, go } from "../state/store.js";
@@ -22,7 +22,6 @@ import {
   nodeScores,
   original,
   quickBatch,
-  quickScore,
   runOf,
   session,
 } from "../state/work.js";
@@ -45,6 +44,15 @@ const cast = resource(
       : null,
   ([of, one, batch, pair], abort) =>
     findCast(of, one, runOf({ off: [], set: [] }, "circuit"), batch, pair, abort),
+);
+
+const trials = resource(
+  () =>
+    cast.value.value
+      ? ([session.value!, circuit.value!, quickBatch.value!, cast.value.value] as const)
+      : null,
+  ([of, , batch, found], abort) =>
+    tryWriters(of, runOf({ off: [], set: [] }, "circuit"), batch, found, abort),
 );
 
 /** Probabilities of the two answers after either prompt of the pair: of the model, and of what runs. */
@@ -85,6 +93,8 @@ interface Step {
   readonly scope: "model" | "circuit";
 }
 
+const writerNodes = () => cast.value.value?.writers.map(({ node }) => node) ?? [];
+
 const STEPS: readonly Step[] = [
   { title: "A string must be closed", body: TaskStep, nodes: () => [], scope: "model" },
   {
@@ -100,21 +110,21 @@ const STEPS: readonly Step[] = [
     scope: "circuit",
   },
   {
-    title: "Attention carries it to the end",
+    title: "Attention carries it to the last token",
     body: AttentionStep,
-    nodes: () => (cast.value.value ? [cast.value.value.detector, cast.value.value.writer] : []),
+    nodes: () => (cast.value.value ? [cast.value.value.detector, ...writerNodes()] : []),
     scope: "circuit",
   },
   {
     title: "A channel says which quote it was",
     body: ChannelStep,
-    nodes: () => cast.value.value?.heard.map(({ node }) => node) ?? [],
+    nodes: () => [...writerNodes(), ...(cast.value.value?.heard.map(({ node }) => node) ?? [])],
     scope: "circuit",
   },
   {
     title: "Take it away, or turn it round",
     body: InterveneStep,
-    nodes: () => (cast.value.value ? [cast.value.value.writer] : []),
+    nodes: writerNodes,
     scope: "circuit",
   },
   { title: "Is that all there is to it?", body: DoubtStep, nodes: () => [], scope: "circuit" },
@@ -131,7 +141,7 @@ export function TourView() {
   useEffect(() => {
     if (address.peek().scope !== scope) go({ scope });
     if (at !== STEPS.findIndex(({ body }) => body === InterveneStep)) clearInterventions();
-  }, [at, scope]);
+  }, [at, scope, address.value.scope]);
   const shown = layout.value.value;
   const scores = nodeScores.value;
   const largest = Math.max(1e-9, ...(scores ?? []).map(Math.abs));
@@ -237,7 +247,10 @@ function Answers() {
   if (!found) return <p class="note">Computing …</p>;
   return (
     <table class="answers">
-      <caption>How probable the model finds either way to close the string</caption>
+      <caption>
+        How likely either answer is, of the two; in brackets, among all{" "}
+        {session.value!.model.config.vocab_size.toLocaleString("en-US")} tokens
+      </caption>
       <thead>
         <tr>
           <th scope="col">after</th>
@@ -254,7 +267,8 @@ function Answers() {
             <th scope="row">prompt {side + 1}</th>
             {row.map(({ token, probability }, i) => (
               <td key={token} class={i === side ? "number right" : "number"}>
-                {formatPercent(probability)}
+                {formatPercent(probability / (row[0].probability + row[1].probability))}{" "}
+                <small>({formatPercent(probability)})</small>
               </td>
             ))}
           </tr>
@@ -268,16 +282,18 @@ function TaskStep() {
   return (
     <>
       <p>
-        This transformer has read little Python programs. Here are the ends of two prompts that are alike but
-        for one token, the opening quote (outlined). Only that token, some way back, tells how the string must
-        be closed.
+        A language model reads text in pieces, the <em>tokens</em>, and says how likely each of its tokens is
+        to come next. This one has read little Python programs. Here are the ends of two prompts, token by
+        token. They are alike but for one token: the opening quote (outlined). It alone tells how the string
+        must be closed. The answer is due behind the last token, and by then the quote is some tokens back. (·
+        is a space, ⏎ the end of a line.)
       </p>
       <Prompts />
       <Answers />
       <p>
-        It does not matter that both can be unlikely beside other words: the <em>task</em> compares the two
-        answers alone. Its loss is the cross-entropy between them, averaged over many such pairs: 0 when the
-        model is always sure and right, ln 2 = 0.693 when it guesses. The whole model's is{" "}
+        The <em>task</em> compares these two answers alone, however unlikely both are beside other tokens. Its{" "}
+        <em>loss</em>, in nats, is 0 when the model is always sure and right, and ln 2 = 0.693 when it can
+        only guess. Over {quickBatch.value!.count} such pairs of prompts the whole model's is{" "}
         <b>{baselines.value.value?.model.loss.toFixed(4) ?? "…"}</b>.
       </p>
     </>
@@ -290,26 +306,31 @@ function CircuitStep() {
   return (
     <>
       <p>
-        Almost all weights of this model are zero. Of its {session.value!.index.count.toLocaleString("en-US")}{" "}
-        nodes (channels at fixed places of its layers) the <b>{one.nodes.length}</b> in the picture, with{" "}
-        {one.edges.length} weights between them, suffice for the task. Every other node is <em>ablated</em>:
-        held at its mean over ordinary text, so that it can tell the two prompts apart no more.
+        Inside, the model is {session.value!.index.count.toLocaleString("en-US")} numbers for each token: its{" "}
+        <em>nodes</em>. Almost all weights between them are zero, so that one can see who feeds whom. The{" "}
+        <b>{one.nodes.length}</b> nodes in the picture, with {one.edges.length} weights between them, are run
+        alone here: every other node is <em>ablated</em>, which means held at its mean over ordinary text, the
+        same for every prompt.
       </p>
       <dl class="facts">
         <dt>whole model</dt>
-        <dd>{base?.model.loss.toFixed(4) ?? "…"} nat</dd>
+        <dd>loss {base?.model.loss.toFixed(4) ?? "…"} nat</dd>
         <dt>these nodes alone</dt>
-        <dd>{base?.circuit.loss.toFixed(4) ?? "…"} nat</dd>
+        <dd>loss {base?.circuit.loss.toFixed(4) ?? "…"} nat</dd>
         <dt>all but these nodes</dt>
-        <dd>{base?.complement.loss.toFixed(4) ?? "…"} nat</dd>
+        <dd>loss {base?.complement.loss.toFixed(4) ?? "…"} nat</dd>
         <dt>guessing</dt>
-        <dd>{Math.LN2.toFixed(4)} nat</dd>
+        <dd>loss {Math.LN2.toFixed(4)} nat</dd>
       </dl>
       <p>
-        So they are enough, and without them the rest of the model{" "}
-        {base && base.complement.loss > 0.5 ? "cannot do it" : "does worse"}. Such a set of nodes is called a{" "}
-        <em>circuit</em>. It is read from the top, where tokens come in, to the bottom, where the next token
-        comes out.
+        A node that is the same for every prompt cannot tell the two prompts apart. What still tells them
+        apart must be in the nodes that are left: they suffice.{" "}
+        {base &&
+          (base.complement.loss > 0.5
+            ? "And without them, the rest of the model cannot do the task."
+            : "Without them, the rest of the model does worse.")}{" "}
+        Such a set of nodes is a <em>circuit</em>. Read it from the top, where tokens come in, to the bottom,
+        where the next token comes out.
       </p>
     </>
   );
@@ -343,14 +364,18 @@ function DetectorText() {
   return (
     <>
       <p>
-        The embedding of a token sets some channels of the <em>residual stream</em>, the grey lines. Attention
-        reads them (<code>act_in</code>) and mixes them into values. One value channel,{" "}
-        <code>{detector}</code>, comes out differently for the two quotes:{" "}
-        <b>{detected[0][clue].toFixed(2)}</b> at the quote of the first prompt,{" "}
-        <b>{detected[1][clue].toFixed(2)}</b> at that of the second. Blue is positive, orange negative:
+        Each token has a list of numbers of its own, the channels of the <em>residual stream</em> (grey
+        lines), through which the layers talk to one another. It begins with what the model knows of the token
+        itself, the embedding (top row). Attention reads it and makes values of it. One of them, the node{" "}
+        <code>{detector}</code>, differs between the two quotes: it is <b>{detected[0][clue].toFixed(2)}</b>{" "}
+        at the opening quote of the first prompt, and <b>{detected[1][clue].toFixed(2)}</b> at that of the
+        second. Here it is at every token; blue is positive, orange negative:
       </p>
       <Prompts values={detected} scale={scale} />
-      <p>The other tokens are the same in both prompts, and so is its value there. It notices the quote.</p>
+      <p>
+        So this node notices which quote it is. But it does so at the quote's own place; at the last token,
+        where the answer is due, nothing is known of it yet.
+      </p>
     </>
   );
 }
@@ -366,23 +391,35 @@ function AttentionStep() {
 function AttentionText() {
   const found = cast.value.value;
   if (!found) return null;
-  const { head, layer, attention, clue, writer } = found;
+  const { head, layer, attention, clue, writers } = found;
   const top = Array.from(attention[0].keys()).sort((a, b) => attention[0][b] - attention[0][a]);
   const rank = top.indexOf(clue) + 1;
   return (
     <>
       <p>
-        But the answer is due at the last token, some way behind. Head {head} of layer {layer} looks back from
-        there: this is where, stronger where it looks more.
+        Attention is how a token gets something from earlier ones. A <em>head</em> of it spreads 100 % of
+        attention over them, and brings their values over, each as strongly as it is attended to. This is
+        where head {head} of layer {layer} looks from the last token, darker where it looks more:
       </p>
       <Prompts values={attention} scale={Math.max(...attention.flatMap((weights) => [...weights]))} />
       <p>
-        The opening quote gets <b>{formatPercent(attention[0][clue])}</b> of the attention in the first prompt
+        The opening quote gets <b>{formatPercent(attention[0][clue])}</b> of its attention in the first prompt
         and <b>{formatPercent(attention[1][clue])}</b> in the second
-        {rank <= 3 ? `: ${rank === 1 ? "more than any other token" : `place ${rank} of all tokens`}` : ""}.
-        The value from there, so weighted, arrives at the last token, and is written to the residual stream as{" "}
-        <code>{writer}</code>.
+        {rank <= 3 ? `: ${rank === 1 ? "more than any other token" : `place ${rank} of all tokens`}` : ""}. So
+        the value from the quote, which says which quote it was, arrives at the last token. There it is
+        written to the residual stream: to <Channels of={writers} />.
       </p>
+    </>
+  );
+}
+
+/** `channel 359 and 3 others`. */
+function Channels({ of }: { readonly of: Cast["writers"] }) {
+  const [first, ...others] = of.map(({ node }) => splitNode(node).channel);
+  return (
+    <>
+      channel <b>{first}</b>
+      {others.length > 0 && ` and, by smaller weights, ${others.join(", ")}`}
     </>
   );
 }
@@ -398,18 +435,22 @@ function ChannelStep() {
 function ChannelText() {
   const found = cast.value.value;
   if (!found) return null;
-  const of = session.value!;
-  const { heard } = found;
-  const batch = quickBatch.value!;
-  const [first, second] = [0, 1].map((side) => visible(of.text(batch.candidates[side])));
+  const { heard, writers, readers } = found;
+  const [first, second] = answerTexts();
+  const [{ means }] = writers;
   return (
     <>
       <p>
-        From here on the answer is in the stream. At the last token these nodes have, on average over{" "}
-        {batch.count} pairs, other values when the string should end in one way than in the other:
+        From here on the residual stream of the last token keeps a note of the quote. Read it by its value:
+        the node that writes channel {splitNode(writers[0].node).channel} is <b>{means[0].toFixed(2)}</b> on
+        average when the string should end in <span class="token">{first}</span>, and{" "}
+        <b>{means[1].toFixed(2)}</b> when it should end in <span class="token">{second}</span>.
       </p>
       <table class="answers">
-        <caption>Mean activation at the last token, by the right answer</caption>
+        <caption>
+          Mean activation at the last token over {quickBatch.value!.count} pairs, by the right answer: what
+          writes the note, and the nodes behind it that differ most
+        </caption>
         <thead>
           <tr>
             <th scope="col">node</th>
@@ -422,7 +463,7 @@ function ChannelText() {
           </tr>
         </thead>
         <tbody>
-          {heard.map(({ node, means }) => {
+          {[...writers, ...heard].map(({ node, means }) => {
             const scale = Math.max(1e-9, ...means.map(Math.abs));
             return (
               <tr key={node}>
@@ -444,12 +485,20 @@ function ChannelText() {
         </tbody>
       </table>
       <p>
-        A layer behind reads the channel like a note on a blackboard, sharpens it through a neuron or two, and
-        writes what raises one closing token and lowers the other: the unembedding, at the bottom of the
-        picture, turns these channels into logits.
+        {readers.length > 0
+          ? `${readers.length} ${readers.length === 1 ? "node" : "nodes"} of the circuit further on ${readers.length === 1 ? "reads" : "read"} it there, like a note on a blackboard, and what comes of that is written to the stream, too.`
+          : "Nothing else in the circuit needs to read it."}{" "}
+        At the bottom the unembedding turns the stream of the last token into how likely each token is: the
+        note raises one closing quote and lowers the other.
       </p>
     </>
   );
+}
+
+/** The two answers, as they are shown. */
+function answerTexts(): readonly [string, string] {
+  const [first, second] = quickBatch.value!.candidates;
+  return [visible(session.value!.text(first)), visible(session.value!.text(second))];
 }
 
 function InterveneStep() {
@@ -463,49 +512,97 @@ function InterveneStep() {
 function InterveneText() {
   const found = cast.value.value;
   if (!found) return null;
-  const { writer, heard } = found;
-  const means = heard[0].means;
+  const { writers } = found;
   const { off, set } = address.value;
-  const value = setValues(set).get(writer);
-  const isOff = off.includes(writer);
+  const texts = answerTexts();
+  const isOff = off.length > 0;
+  const values = setValues(set);
+  const said = ([0, 1] as const).find((side) =>
+    writers.every(({ node, means }) => Math.abs((values.get(node) ?? Infinity) - means[side]) < 1e-4),
+  );
+  const say = (side: 0 | 1) =>
+    interveneOnly([], new Map(writers.map(({ node, means }) => [node, means[side]])));
   return (
     <>
       <p>
-        If the story is right, all hangs on what <code>{writer}</code> says. Switch it off (it then has its
-        mean, whichever quote it was), or set it to what it would say for the other quote:
+        Is that note really what the answer hangs on? Change it and see. Switched off, what writes it has its
+        mean, whichever quote it was. Or it can be set to what it says after the other quote.
       </p>
+      <TrialTable />
+      <p>Now you, on the two prompts (a node in the picture goes off and on by a double click):</p>
       <div class="controls">
-        <button type="button" aria-pressed={isOff} onClick={() => toggle(writer)}>
-          {isOff ? "Switch it on" : "Switch it off"}
+        <button
+          type="button"
+          aria-pressed={isOff}
+          onClick={() => (isOff ? clearInterventions() : interveneOnly(writerNodes(), new Map()))}
+        >
+          Switch the note off
         </button>
-        {means.map((mean, side) => (
-          <button
-            type="button"
-            key={String(side)}
-            onClick={() => setNode(writer, Number(mean.toPrecision(4)))}
-          >
-            Say prompt {side + 1}
+        {([0, 1] as const).map((side) => (
+          <button type="button" key={String(side)} aria-pressed={said === side} onClick={() => say(side)}>
+            Let it say {texts[side]}
           </button>
         ))}
         <button type="button" onClick={clearInterventions}>
           Leave it alone
         </button>
       </div>
-      <Slider
-        label={`Value of ${writer}`}
-        value={value ?? 0}
-        reach={Number((2 * Math.max(0.1, ...means.map(Math.abs))).toPrecision(1))}
-        onValue={(chosen) => setNode(writer, chosen)}
-      />
-      <p>
-        Task loss now: <b>{quickScore.value.value?.loss.toFixed(4) ?? "…"}</b> nat, right in{" "}
-        {quickScore.value.value ? (100 * quickScore.value.value.accuracy).toFixed(0) : "…"} % of cases
-        (undisturbed {baselines.value.value?.circuit.loss.toFixed(4) ?? "…"}; guessing 0.693).
-      </p>
       <Answers />
+    </>
+  );
+}
+
+/** What became of all pairs, and what that means. */
+function TrialTable() {
+  const found = trials.value.value;
+  const [first, second] = answerTexts();
+  if (!found) return <p class="note">{trials.value.error ?? "Measuring …"}</p>;
+  const { plain, off, said } = found;
+  const rows = [
+    { what: "as it is", score: plain },
+    { what: "switched off", score: off },
+    { what: `says ${first}`, score: said[0] },
+    { what: `says ${second}`, score: said[1] },
+  ];
+  const count = (share: number) => `${Math.round(share * plain.pairs)} of ${plain.pairs}`;
+  const isTurned = said[0].sides[1].accuracy < 0.25 && said[1].sides[0].accuracy < 0.25;
+  return (
+    <>
+      <table class="answers">
+        <caption>
+          The circuit on {plain.pairs} pairs: its loss, and how many prompts of either kind it closes with{" "}
+          <span class="token">{first}</span>
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">the note</th>
+            <th scope="col">loss (nat)</th>
+            <th scope="col">
+              should be <span class="token">{first}</span>
+            </th>
+            <th scope="col">
+              should be <span class="token">{second}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ what, score: { loss, sides } }) => (
+            <tr key={what}>
+              <th scope="row">{what}</th>
+              <td class="number">{loss.toFixed(3)}</td>
+              <td class="number">{count(sides[0].accuracy)}</td>
+              <td class="number">{count(1 - sides[1].accuracy)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
       <p>
-        Off, both prompts look alike to what follows, and it can only guess. Set to one side's value, both
-        prompts are closed as that side's.
+        {off.loss >= 0.5
+          ? `Switched off, the loss goes from ${plain.loss.toFixed(3)} to ${off.loss.toFixed(3)}: without the note the circuit does ${off.loss >= Math.LN2 ? "no" : "hardly"} better than guessing (0.693).`
+          : `Switched off, the loss goes from ${plain.loss.toFixed(3)} to ${off.loss.toFixed(3)}, which is not yet guessing (0.693): other nodes of the circuit know something of the quote, too.`}{" "}
+        {isTurned
+          ? "Set to what it says after one quote, nearly all strings are closed with that quote, whichever really opened them. So the note does not only go along with the answer: it makes it."
+          : `Set to what it says after the other quote, ${formatPercent(1 - (said[0].sides[1].accuracy + said[1].sides[0].accuracy) / 2)} of the strings are closed with that other quote. So it has a share in the answer, beside other nodes.`}
       </p>
     </>
   );
@@ -522,15 +619,16 @@ function DoubtStep() {
         <em>necessary</em>: without it, the rest of the model has a loss of{" "}
         <b>{base?.complement.loss.toFixed(3) ?? "…"}</b>
         {base && base.complement.loss >= 0.5
-          ? ", which is as good as guessing"
+          ? ", and might as well guess"
           : ", so that others can stand in for it"}
         . It should not depend on the kind of ablation, and exchanging its values between the prompts of a
         pair should exchange the answers.
       </p>
       <p>
-        <b>Evidence</b> shows what was measured of this circuit, and where it fell short. In <b>Intervene</b>{" "}
-        you can switch off any of its {one.nodes.length} nodes, run what is left on prompts of your own, and
-        edit the circuit; <b>Circuit</b> tells what each node reads, writes and answers to.
+        <b>Evidence</b> shows what was measured of this circuit and, where it was audited, in what it fell
+        short. In <b>Intervene</b> you can switch off any of its {one.nodes.length} nodes, run what is left on
+        prompts of your own, and edit the circuit; <b>Circuit</b> tells what each node reads, writes and
+        answers to.
       </p>
     </>
   );
