@@ -12,7 +12,7 @@ const PROMPT = `class Account:
 `;
 
 /** Picked: two of three completions of this prompt parse as Python (docs/cli.md has the count), and this one does. */
-const SEED = 15;
+const SEED = 20;
 
 interface Size {
   readonly parameters: number;

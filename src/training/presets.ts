@@ -33,7 +33,7 @@ export const PRESETS: Readonly<Record<string, Readonly<Record<string, unknown>>>
   /** The model that comes with this package. */
   default: {
     ...OURS,
-    ...{ d_model: 512, tokens: 14_000_000, learning_rate: 0.008 },
+    ...{ d_model: 512, tokens: 14_000_000, learning_rate: 0.012 },
     ...{ eval_every: 2500, sample_every: 5000, checkpoint_every: 2500 },
   },
 
