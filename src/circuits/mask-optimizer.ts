@@ -45,7 +45,7 @@ export const MASK_TRAINING_DEFAULTS: MaskTrainingSettings = {
 /** The same for models small enough that a search takes seconds: few and large steps, over few pairs, do as well there. */
 export const SMALL_MODEL_SETTINGS: MaskTrainingSettings = {
   ...MASK_TRAINING_DEFAULTS,
-  ...{ k_coef: 1e-3, learning_rate: 4e-2, steps: 32, batch_pairs: 16 },
+  ...{ k_coef: 5e-4, learning_rate: 2e-2, steps: 64, batch_pairs: 16 },
 };
 
 /** The learning rate of a step (from 0), relative to its peak. */
