@@ -139,7 +139,9 @@ function report({ models, tasks, unsolved, means, settings }) {
   const plain = ["nodes", "edges", "pruned"];
   const fitted = ["calibrated_nodes", "calibrated_edges"];
   return page([
-    `Circuits at a target loss of ${target}: mean (least–greatest) of ${seeds} search seeds, at the k_coef that was the best of ${kCoefs.length} on another seed; ${kCoefs.length + seeds} searches for each task and model. Edges are pruned from the best seed's circuit.`,
+    seeds === 0
+      ? `Circuits at a target loss of ${target}: of each task and model the best of ${kCoefs.length} searches, one for each value of k_coef, on one seed.`
+      : `Circuits at a target loss of ${target}: mean (least–greatest) of ${seeds} search seeds, at the k_coef that was the best of ${kCoefs.length} on another seed; ${kCoefs.length + seeds} searches for each task and model. Edges are pruned from the best seed's circuit.`,
     table(
       ["model", "nodes in all", "nonzeros", "pretraining loss"],
       KINDS.map((kind) => [
@@ -217,7 +219,7 @@ async function draw(file, { tasks, means }) {
       Plot.dot(points, { fx: "what", x: "size", y: "task", fill: "kind", r: 3.5, fillOpacity: 0.75 }),
     ],
   };
-  const title = `Circuit sizes task by task, three search seeds each; blue the sparse model, red the dense one. ${ratios.join(", ")} in the sparse model.`;
+  const title = `Circuit sizes task by task; blue the sparse model, red the dense one. ${ratios.join(", ")} in the sparse model.`;
   const legend = [
     ["sparse model", COLORS.blue],
     ["dense model", COLORS.vermilion],

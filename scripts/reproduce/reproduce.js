@@ -92,7 +92,8 @@ function readSettings() {
   const integer = (key) => number(key, Number.isInteger);
   const number = (key, fits = () => true) => {
     const value = Number(values[key]);
-    if (!(value > 0) || !fits(value))
+    // Without seeds of its own a circuit is the best of the sweep.
+    if (!(value > 0 || (key === "seeds" && value === 0)) || !fits(value))
       throw new Error(`--${key} ${values[key]}: it must be a positive number.`);
     return value;
   };

@@ -81,7 +81,7 @@ function report(rows, { target, seeds }) {
   const without = rows.filter((row) => !row.shipped).map(({ task }) => `\`${task}\``);
   return page([
     "# Circuits of this model",
-    `For each task that it solves the smallest circuit at a task loss of ${target} (on prompts for choosing by, uncalibrated): of ${seeds} search seeds the one with the fewest edges, then nodes. \`TASK.json\` has all nonzero weights between its nodes, \`TASK-edges.json\` those that are left after edge pruning, \`TASK-audit/audit.md\` what a sceptic asks. Losses are of held-out prompts, in nats.`,
+    `For each task that it solves the smallest circuit at a task loss of ${target} (on prompts for choosing by, uncalibrated): of ${seeds === 0 ? "the values of k_coef" : `${seeds} search seeds`} the one with the fewest edges, then nodes. \`TASK.json\` has all nonzero weights between its nodes, \`TASK-edges.json\` those that are left after edge pruning, \`TASK-audit/audit.md\` what a sceptic asks. Losses are of held-out prompts, in nats.`,
     table(
       ["task", "nodes", "edges", "after edge pruning", "loss", "empty circuit", "whole model", ...criteria],
       shipped.map(({ task, nodes, edges, pruned, losses, criteria: each }) => [
