@@ -14,22 +14,25 @@ function array(name, Type) {
 }
 
 const inner = n_head * d_head;
+const shapes = JSON.parse(header.__metadata__.sparse_shapes);
 const matrices = [
-  { name: "q", tensor: "attn.c_attn", from: 0, rows: inner, columns: d_model },
-  { name: "k", tensor: "attn.c_attn", from: inner, rows: inner, columns: d_model },
-  { name: "v", tensor: "attn.c_attn", from: 2 * inner, rows: inner, columns: d_model },
-  { name: "output", tensor: "attn.c_proj", from: 0, rows: d_model, columns: inner },
+  { name: "q", tensor: "attn.c_attn", from: 0, rows: inner },
+  { name: "k", tensor: "attn.c_attn", from: inner, rows: inner },
+  { name: "v", tensor: "attn.c_attn", from: 2 * inner, rows: inner },
+  { name: "output", tensor: "attn.c_proj", from: 0, rows: d_model },
 ];
-/** Width of a panel; a weight is drawn larger than it is, to be seen. */
-const SIZE = 240;
+/** Pixels from one weight to the next; a weight is drawn larger than it is, to be seen. */
+const STEP = 15 / 32;
 const GAP = 24;
 const TOP = 44;
 const parts = [];
 let x = GAP;
 let total = 0;
 let nonzeros = 0;
-for (const { name, tensor, from, rows, columns } of matrices) {
+for (const { name, tensor, from, rows } of matrices) {
   const full = `transformer.h.0.${tensor}.weight`;
+  // More than d_model where positions are concatenated.
+  const [, columns] = shapes[full];
   const pointers = array(`${full}.row_pointers`, Uint32Array);
   const indices = array(`${full}.column_indices`, Uint16Array);
   const values = array(`${full}.values`, Float32Array);
@@ -45,12 +48,12 @@ for (const { name, tensor, from, rows, columns } of matrices) {
   parts.push(
     `<g transform="translate(${x} ${TOP})">` +
       `<text y="-20">${name}</text><text y="-7" class="note">${rows} × ${columns}, ${count.toLocaleString("en-US")} nonzeros</text>` +
-      `<g transform="scale(${SIZE / columns})"><rect width="${columns}" height="${rows}"/>` +
+      `<g transform="scale(${STEP})"><rect width="${columns}" height="${rows}"/>` +
       `<path class="positive" d="${paths.positive}"/><path class="negative" d="${paths.negative}"/></g></g>`,
   );
-  x += SIZE + GAP;
+  x += columns * STEP + GAP;
 }
-const height = TOP + SIZE + 36;
+const height = TOP + Math.max(inner, d_model) * STEP + 36;
 const caption = `The attention of one layer of the embedded model: ${total.toLocaleString("en-US")} weights, ${nonzeros.toLocaleString("en-US")} of them not zero (blue: positive, orange: negative). All else is skipped.`;
 const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${x} ${height}" font-family="sans-serif" font-size="13">
 <title>Every nonzero weight of the attention of one layer of the embedded model</title>
