@@ -20,6 +20,7 @@ import {
   resolveGrid,
   trainGrid,
 } from "../../src/training/grid.js";
+import { PRESETS } from "../../src/training/presets.js";
 import { train } from "../../src/training/run.js";
 import { type FakeBehaviour, fakeParts, notFinite } from "./fake-trainer.js";
 
@@ -260,7 +261,7 @@ describe("what cannot be trained", () => {
     const other = { grid: ["d_model=16,8"], config: { set: [...set, "learning_rate=0.5", "eval_every=4"] } };
     const { failure } = await run(directory, other);
     expect(failure?.message).toBe(
-      `${directory}/d_model=8 began with another configuration: "learning_rate" is 0.008 there, not 0.5. Leave these out, or name another directory for the grid.`,
+      `${directory}/d_model=8 began with another configuration: "learning_rate" is ${PRESETS.default.learning_rate} there, not 0.5. Leave these out, or name another directory for the grid.`,
     );
     expect((await run(directory, { corpus: otherCorpus })).failure).toBeNull();
     const elsewhere = await run(directory, { corpus: otherCorpus, grid: ["d_model=8"] });

@@ -15,8 +15,11 @@ import { writeCorpus } from "../../src/corpus/build.js";
 import { type Corpus, openCorpus } from "../../src/corpus/corpus.js";
 import { openCheckpoint } from "../../src/formats/checkpoint.js";
 import { resolveSource } from "../../src/io/source.js";
+import { PRESETS } from "../../src/training/presets.js";
 import { type TrainingEvent, type TrainOptions, train } from "../../src/training/run.js";
 import { type FakeBehaviour, fakeParts, notFinite } from "./fake-trainer.js";
+
+const { learning_rate } = PRESETS.default;
 
 const scratch = mkdtempSync(`${tmpdir()}/sparselens-run-`);
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -271,7 +274,9 @@ describe("resuming", () => {
       /"n_layer" is 1 there, not 2; "seed" is 0 there, not 4\. Leave them out, or begin another run/,
     );
     expect((await resume("learning_rate=0.001")).failure?.message).toMatch(
-      /"learning_rate" is 0.008 there, not 0.001\. Leave these out, or go on with them by --override/,
+      new RegExp(
+        `"learning_rate" is ${learning_rate} there, not 0.001\\. Leave these out, or go on with them by --override`,
+      ),
     );
     expect((await resume("tokens=64")).failure?.message).toMatch('"tokens" is 768 there, not 64');
     // All that the run began with, as presets and flags said it.
@@ -293,7 +298,7 @@ describe("resuming", () => {
     const { config, changes } = json(`${directory}/config.json`);
     expect(config).toMatchObject({ learning_rate: 0.001, eval_every: 12 });
     expect(changes).toEqual([
-      { step: 6, key: "learning_rate", from: 0.008, to: 0.001 },
+      { step: 6, key: "learning_rate", from: learning_rate, to: 0.001 },
       { step: 6, key: "eval_every", from: 8, to: 12 },
     ]);
     expect(steps(directory)).toEqual([12, 24]);
