@@ -59,7 +59,7 @@ async function takeAll(width, theme, wanted) {
   const tour = Array.from({ length: TOUR_STEPS }, (_, step) => [`tour-${step + 1}`, `#tour?step=${step}`]);
   const views = {
     ...{ write: "#write", circuit: "#circuit", node: `#circuit?node=${node}` },
-    ...{ intervene: `#intervene?scope=circuit&off=${node}&node=${node}`, evidence: "#evidence" },
+    ...{ intervene: `#intervene?scope=circuit&off=${node}&node=${node}`, evidence: await evidence(page) },
     ...Object.fromEntries(tour),
   };
   for (const [name, hash] of Object.entries(views)) {
@@ -84,4 +84,11 @@ async function settled(page) {
   await page.waitForFunction("document.documentElement.dataset.busy === 'false'", null, {
     timeout: 120_000,
   });
+}
+
+/** That of a circuit with an audit, where the site has one. */
+async function evidence(page) {
+  const { models } = await (await page.request.get(`${site.origin}/catalogue.json`)).json();
+  const audited = models[0].circuits.find(({ audit }) => audit !== null);
+  return audited ? `#evidence?circuit=${audited.id}` : "#evidence";
 }
