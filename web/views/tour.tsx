@@ -565,7 +565,10 @@ function TrialTable() {
     { what: `says ${second}`, score: said[1] },
   ];
   const count = (share: number) => `${Math.round(share * plain.pairs)} of ${plain.pairs}`;
-  const isTurned = said[0].sides[1].accuracy < 0.25 && said[1].sides[0].accuracy < 0.25;
+  const wrong = [said[0].sides[1].accuracy, said[1].sides[0].accuracy];
+  const isTurned = wrong.every((accuracy) => accuracy < 0.25);
+  const turned = wrong.every((accuracy) => accuracy === 0) ? "all" : "nearly all";
+  const answersAlike = Math.abs(off.sides[0].accuracy + off.sides[1].accuracy - 1) < 0.1;
   return (
     <>
       <table class="answers">
@@ -598,10 +601,10 @@ function TrialTable() {
       </table>
       <p>
         {off.loss >= 0.5
-          ? `Switched off, the loss goes from ${plain.loss.toFixed(3)} to ${off.loss.toFixed(3)}: without the note the circuit does ${off.loss >= Math.LN2 ? "no" : "hardly"} better than guessing (0.693).`
+          ? `Switched off, the loss goes from ${plain.loss.toFixed(3)} to ${off.loss.toFixed(3)}: without the note the circuit does ${off.loss >= Math.LN2 ? "no" : "hardly"} better than guessing (0.693)${answersAlike ? ", and closes all strings alike" : ""}.`
           : `Switched off, the loss goes from ${plain.loss.toFixed(3)} to ${off.loss.toFixed(3)}, which is not yet guessing (0.693): other nodes of the circuit know something of the quote, too.`}{" "}
         {isTurned
-          ? "Set to what it says after one quote, nearly all strings are closed with that quote, whichever really opened them. So the note does not only go along with the answer: it makes it."
+          ? `Set to what it says after one quote, ${turned} strings are closed with that quote, whichever really opened them. So the note does not only go along with the answer: it makes it.`
           : `Set to what it says after the other quote, ${formatPercent(1 - (said[0].sides[1].accuracy + said[1].sides[0].accuracy) / 2)} of the strings are closed with that other quote. So it has a share in the answer, beside other nodes.`}
       </p>
     </>
