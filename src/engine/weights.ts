@@ -12,6 +12,15 @@ export interface CompressedRows {
   readonly values: Pointer;
 }
 
+/** Room for a matrix in compressed sparse rows. */
+export function reserveRows(arena: Arena, rows: number, nonzeros: number): CompressedRows {
+  return {
+    pointers: arena.bytes(4 * (rows + 1)),
+    indices: arena.bytes(2 * nonzeros),
+    values: arena.floats(nonzeros),
+  };
+}
+
 /** Addresses of a block of rows in compressed sparse columns, each column in one piece, as csc_accumulate wants it. */
 interface CompressedColumns {
   /** u32[columns + 1], in bytes */
@@ -84,11 +93,7 @@ export function placeMatrix(
   }
   const nonzeros = values.length;
   const rowStarts = balance(rowPointers, threads);
-  const byRow: CompressedRows = {
-    pointers: arena.bytes(4 * (rows + 1)),
-    indices: arena.bytes(2 * nonzeros),
-    values: arena.floats(nonzeros),
-  };
+  const byRow = reserveRows(arena, rows, nonzeros);
   memory.ensure(arena.end);
   const { buffer } = memory.bytes;
   new Uint32Array(buffer, byRow.pointers, rows + 1).set(rowPointers);

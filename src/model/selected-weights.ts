@@ -1,7 +1,7 @@
 import type { ValueMask } from "../engine/masked.js";
 import type { Arena } from "../engine/memory.js";
 import type { Thread } from "../engine/thread.js";
-import type { CompressedRows, SparseWeights } from "../engine/weights.js";
+import { type CompressedRows, reserveRows, type SparseWeights } from "../engine/weights.js";
 import type { TransposedWeights } from "./transposed.js";
 import type { LayerWeights, ModelWeights } from "./weights.js";
 
@@ -118,13 +118,5 @@ function reserveOutputs(
         ...([from.pointers, from.indices, from.values, 0, masks, 0, columns] as const),
       );
     },
-  };
-}
-
-function reserveRows(arena: Arena, rows: number, nonzeros: number): CompressedRows {
-  return {
-    pointers: arena.bytes(4 * (rows + 1)),
-    indices: arena.bytes(2 * nonzeros),
-    values: arena.floats(nonzeros),
   };
 }

@@ -1,6 +1,6 @@
 import type { Arena } from "../engine/memory.js";
 import type { Thread } from "../engine/thread.js";
-import type { CompressedRows, SparseWeights } from "../engine/weights.js";
+import { type CompressedRows, reserveRows, type SparseWeights } from "../engine/weights.js";
 import type { ModelWeights } from "./weights.js";
 
 /** The matrices of the linear layers, transposed: what gradients of values are multiplied with. */
@@ -14,14 +14,7 @@ export function reserveTransposed(
 ): { transposed: TransposedWeights; write(): void } {
   const matrices = layers.flatMap((layer) => [layer.c_attn, layer.attn_c_proj, layer.c_fc, layer.mlp_c_proj]);
   const transposed = new Map(
-    matrices.map((matrix) => [
-      matrix,
-      {
-        pointers: arena.bytes(4 * (matrix.columns + 1)),
-        indices: arena.bytes(2 * matrix.nonzeros),
-        values: arena.floats(matrix.nonzeros),
-      },
-    ]),
+    matrices.map((matrix) => [matrix, reserveRows(arena, matrix.columns, matrix.nonzeros)]),
   );
   return {
     transposed,

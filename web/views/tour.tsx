@@ -605,7 +605,7 @@ function TrialTable() {
           : `Switched off, the loss goes from ${plain.loss.toFixed(3)} to ${off.loss.toFixed(3)}, which is not yet guessing (0.693): other nodes of the circuit know something of the quote, too.`}{" "}
         {isTurned
           ? `Set to what it says after one quote, ${turned} strings are closed with that quote, whichever really opened them. So the note does not only go along with the answer: it makes it.`
-          : `Set to what it says after the other quote, ${formatPercent(1 - (said[0].sides[1].accuracy + said[1].sides[0].accuracy) / 2)} of the strings are closed with that other quote. So it has a share in the answer, beside other nodes.`}
+          : `Set to what it says after the other quote, ${formatPercent(1 - (wrong[0] + wrong[1]) / 2)} of the strings are closed with that other quote. So it has a share in the answer, beside other nodes.`}
       </p>
     </>
   );

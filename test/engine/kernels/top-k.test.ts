@@ -99,12 +99,19 @@ test("abs_top_k at the size of a large model's MLP", () => {
   }
 });
 
+const names = ["normal", "ties", "signs", "zeros", "sparse", "huge range", "outlier", "denormal"];
+/** Of each token of a panel, which kind of numbers it has. */
+const lanes = fc.array(fc.nat(names.length - 1), { minLength: 32, maxLength: 32 });
+
+function drawPanel(n: number, kinds: readonly number[], random: Random): number[] {
+  return Array.from({ length: n }, () => kinds.map((kind) => draw(names[kind], random))).flat();
+}
+
 test("abs_top_k_panel does the same for each token", () => {
   fc.assert(
-    fc.property(vectors, fc.array(fc.nat(7), { minLength: 32, maxLength: 32 }), ({ n, k, seed }, kinds) => {
-      const names = ["normal", "ties", "signs", "zeros", "sparse", "huge range", "outlier", "denormal"];
+    fc.property(vectors, lanes, ({ n, k, seed }, kinds) => {
       const random = new Random(seed);
-      const panel = Array.from({ length: n }, () => kinds.map((kind) => draw(names[kind], random))).flat();
+      const panel = drawPanel(n, kinds, random);
       const expected = new Array<number>(n * 32);
       for (let lane = 0; lane < 32; lane++) {
         const token = panel.filter((_, i) => i % 32 === lane);
@@ -126,10 +133,9 @@ test("abs_top_k_panel does the same for each token", () => {
 
 test("abs_top_k_some_panel does it for the features that are asked for, and leaves the others", () => {
   fc.assert(
-    fc.property(vectors, fc.array(fc.nat(7), { minLength: 32, maxLength: 32 }), ({ n, k, seed }, kinds) => {
-      const names = ["normal", "ties", "signs", "zeros", "sparse", "huge range", "outlier", "denormal"];
+    fc.property(vectors, lanes, ({ n, k, seed }, kinds) => {
       const random = new Random(seed);
-      const panel = Array.from({ length: n }, () => kinds.map((kind) => draw(names[kind], random))).flat();
+      const panel = drawPanel(n, kinds, random);
       const masks = Array.from({ length: n }, () => [0, 0, 1, 0.5][random.below(4)]);
       const expected = panel.map((value) => value + 0);
       for (let lane = 0; lane < 32; lane++) {
