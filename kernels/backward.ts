@@ -1,6 +1,5 @@
 // Gradients of the operations between the matrices, in panels ([feature][32 tokens]). The gradient of the loss by a value
 // x is called dx. Tokens of gaps hold anything finite, and gradients of zero.
-import { fromTail4, normalTail4 } from "./normal";
 import { at, expOrZero4, larger, multiplyAdd, sumLanes } from "./simd";
 
 /** dx = 0 where y = 0: backward of AbsTopK, whose output is y. n rounded up to a multiple of 4. */
@@ -15,17 +14,10 @@ export function relu_backward(dx: usize, y: usize, n: i32): void {
   for (; dx < end; dx += 16, y += 16) v128.store(dx, v128.and(v128.load(dx), f32x4.gt(v128.load(y), zero)));
 }
 
-/** dx *= Φ(x) + x φ(x): backward of gelu, whose input was x. n rounded up to a multiple of 4. */
-export function gelu_backward(dx: usize, x: usize, n: i32): void {
+/** dx *= derivative: backward of an activation. n rounded up to a multiple of 4. */
+export function multiply(dx: usize, derivative: usize, n: i32): void {
   const end = at(dx, n);
-  for (; dx < end; dx += 16, x += 16) {
-    const v = v128.load(x);
-    const z = f32x4.mul(f32x4.abs(v), f32x4.splat(0.70710678118654752));
-    const e = expOrZero4(f32x4.neg(f32x4.mul(z, z)));
-    const density = f32x4.mul(e, f32x4.splat(0.3989422804014327)); // 1 / sqrt(2 π)
-    const derivative = multiplyAdd(v, density, fromTail4(v, normalTail4(z, e)));
-    v128.store(dx, f32x4.mul(v128.load(dx), derivative));
-  }
+  for (; dx < end; dx += 16, derivative += 16) v128.store(dx, f32x4.mul(v128.load(dx), v128.load(derivative)));
 }
 
 /** target f32 = the sum of the lanes, or += where lanes before these are in it already. */

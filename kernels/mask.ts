@@ -2,10 +2,16 @@
 // of other tokens: what circuits are made of.
 import { at, multiplyAdd, sumLanes } from "./simd";
 
-/** x[f] = masks[f] · x[f] + (1 - masks[f]) · constants[f] for f < n. */
-export function mask_panel(x: usize, masks: usize, constants: usize, n: i32): void {
+/**
+ * x[f] = masks[f] · x[f] + (1 - masks[f]) · constants[f] for f < n.
+ * @param original receives what x was; 0: nobody asks
+ */
+export function mask_panel(x: usize, original: usize, masks: usize, constants: usize, n: i32): void {
+  if (original) memory.copy(original, x, <usize>n << 7);
   const one = f32x4.splat(1);
   for (let f = 0; f < n; f++, x += 128) {
+    // A circuit's nodes, and at first all.
+    if (load<f32>(at(masks, f)) == 1) continue;
     const mask = v128.load_splat<u32>(at(masks, f));
     const rest = f32x4.mul(f32x4.sub(one, mask), v128.load_splat<u32>(at(constants, f)));
     for (let p = x, end = x + 128; p < end; p += 16) v128.store(p, multiplyAdd(mask, v128.load(p), rest));
@@ -21,14 +27,17 @@ export function mask_backward_panel(
 ): void {
   for (let f = featureStart; f < featureEnd; f++) {
     const mask = v128.load_splat<u32>(at(masks, f)), constant = v128.load_splat<u32>(at(constants, f));
+    const scales = load<f32>(at(masks, f)) != 1;
     let sum0 = f32x4.splat(0), sum1 = sum0;
     let g = dx + (<usize>f << 7), p = x + (<usize>f << 7);
     for (const end = g + 128; g < end; g += 32, p += 32) {
       const g0 = v128.load(g), g1 = v128.load(g, 16);
       sum0 = multiplyAdd(g0, f32x4.sub(v128.load(p), constant), sum0);
       sum1 = multiplyAdd(g1, f32x4.sub(v128.load(p, 16), constant), sum1);
-      v128.store(g, f32x4.mul(g0, mask));
-      v128.store(g, f32x4.mul(g1, mask), 16);
+      if (scales) {
+        v128.store(g, f32x4.mul(g0, mask));
+        v128.store(g, f32x4.mul(g1, mask), 16);
+      }
     }
     store<f32>(at(dmasks, f), load<f32>(at(dmasks, f)) + sumLanes(f32x4.add(sum0, sum1)));
   }

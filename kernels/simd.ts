@@ -79,14 +79,21 @@ export function exp4(x: v128): v128 {
 }
 
 /**
- * exp(x) as a factor of gradients: zero below 2^-64, which no sum in float32 would notice, since the product of a smaller
- * one and a small gradient is a denormal.
+ * Below 2^-64, which as a factor of gradients no sum in float32 would notice, since the product of a smaller one and a small
+ * gradient is a denormal.
  */
+// @ts-ignore: decorator
+@inline
+export function isTiny4(x: v128): v128 {
+  return f32x4.lt(x, f32x4.splat(5.421010862427522e-20));
+}
+
+/** exp(x) as a factor of gradients: zero where it is tiny. */
 // @ts-ignore: decorator
 @inline
 export function expOrZero4(x: v128): v128 {
   const e = exp4(x);
-  return v128.andnot(e, f32x4.lt(e, f32x4.splat(5.421010862427522e-20)));
+  return v128.andnot(e, isTiny4(e));
 }
 
 /** The transpose of four rows of four floats, `step` bytes apart, written as four rows `targetStep` bytes apart. */

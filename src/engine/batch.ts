@@ -178,7 +178,7 @@ export class BatchOperations implements Operations {
     x: Value,
     weights: SparseWeights,
     activation: Activation = "identity",
-    pre_act?: Value,
+    derivative?: Value,
   ): void {
     this.eachPanel((panel) => {
       this.multiply(
@@ -188,8 +188,9 @@ export class BatchOperations implements Operations {
       );
       for (const y of outputs) {
         const target = this.panelOf(y, panel);
-        if (pre_act) this.kernels.copy(this.panelOf(pre_act, panel), target, y.width * this.rowBytes);
-        if (activation !== "identity") this.kernels[activation](target, y.width * PANEL);
+        if (activation === "gelu" && derivative)
+          this.kernels.gelu_with_derivative(target, this.panelOf(derivative, panel), y.width * PANEL);
+        else if (activation !== "identity") this.kernels[activation](target, y.width * PANEL);
       }
     });
   }

@@ -54,12 +54,12 @@ export abstract class InputGradientOperations extends BatchOperations {
     });
   }
 
-  activationBackward(dx: Value, pre_act: Value, post_act: Value, activation: Activation): void {
-    if (activation === "gelu") {
-      this.eachPanel((panel) => {
-        this.kernels.gelu_backward(this.panelOf(dx, panel), this.panelOf(pre_act, panel), dx.width * PANEL);
-      });
-    } else if (activation === "relu") this.reluBackward(dx, post_act);
+  activationBackward(dx: Value, y: Value, activation: Activation, derivative?: Value): void {
+    if (activation === "relu") this.reluBackward(dx, y);
+    if (activation !== "gelu") return;
+    this.eachPanel((panel) => {
+      this.kernels.multiply(this.panelOf(dx, panel), this.panelOf(derivative!, panel), dx.width * PANEL);
+    });
   }
 
   reluBackward(dx: Value, y: Value): void {

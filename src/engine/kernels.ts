@@ -129,6 +129,7 @@ export interface Kernels {
   rms_norm_panel(y: Pointer, x: Pointer, weight: Pointer, n: number, eps: number): void;
 
   gelu(x: Pointer, n: number): void;
+  gelu_with_derivative(x: Pointer, derivative: Pointer, n: number): void;
   relu(x: Pointer, n: number): void;
   add(y: Pointer, x: Pointer, n: number): void;
   sum(y: Pointer, a: Pointer, b: Pointer, n: number): void;
@@ -198,7 +199,7 @@ export interface Kernels {
   set_channels(x: Pointer, channels: Pointer, values: Pointer, count: number): void;
   set_channels_panel(x: Pointer, channels: Pointer, values: Pointer, count: number): void;
 
-  mask_panel(x: Pointer, masks: Pointer, constants: Pointer, n: number): void;
+  mask_panel(x: Pointer, original: Pointer, masks: Pointer, constants: Pointer, n: number): void;
   mask_backward_panel(
     dmasks: Pointer,
     dx: Pointer,
@@ -234,7 +235,7 @@ export interface Kernels {
 
   mask_nonzeros(dx: Pointer, y: Pointer, n: number): void;
   relu_backward(dx: Pointer, y: Pointer, n: number): void;
-  gelu_backward(dx: Pointer, x: Pointer, n: number): void;
+  multiply(dx: Pointer, derivative: Pointer, n: number): void;
   rms_norm_backward_panel(
     dx: Pointer,
     dy: Pointer,

@@ -76,12 +76,10 @@ export class MaskedOperations extends InputGradientOperations implements Backwar
   override *hook(point: string, value: Value): Steps {
     const { masks, constants } = this.#options.masks.get(point)!;
     const original = this.#originals.get(point);
-    if (original) {
-      this.copy(original, value);
-      this.#originals.set(value.pointer, original);
-    }
+    if (original) this.#originals.set(value.pointer, original);
     this.eachPanel((panel) => {
-      this.kernels.mask_panel(this.panelOf(value, panel), masks, constants, value.width);
+      const kept = original ? this.panelOf(original, panel) : 0;
+      this.kernels.mask_panel(this.panelOf(value, panel), kept, masks, constants, value.width);
     });
   }
 

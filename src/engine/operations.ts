@@ -79,13 +79,13 @@ export interface Operations {
   concatenatePositions(y: Value, offset: number, positions: SparseWeights, weights: NormWeights): void;
   /** Keeps the k largest in absolute value of each token, in place; null: all. @param point the hook point behind it */
   absTopK(x: Value, k: number | null, point?: string): void;
-  /** The outputs, side by side, = activation(W x + bias). @param pre_act receives W x + bias */
+  /** The outputs, side by side, = activation(W x + bias). @param derivative receives gelu's */
   linear(
     outputs: readonly Value[],
     x: Value,
     weights: SparseWeights,
     activation?: Activation,
-    pre_act?: Value,
+    derivative?: Value,
   ): void;
   /** y = causal attention of each sequence. @param sinks f32[heads], or 0 */
   attention(layer: number, y: Value, q: Value, k: Value, v: Value, heads: number, sinks: Pointer): void;
@@ -121,7 +121,8 @@ export interface BackwardOperations extends Operations {
   /** Lets pass what the forward pass kept, in place. @param y the forward pass's result */
   absTopKBackward(dx: Value, y: Value, k: number | null): void;
   reluBackward(dx: Value, y: Value): void;
-  activationBackward(dx: Value, pre_act: Value, post_act: Value, activation: Activation): void;
+  /** @param y the activation's result; relu's says what its derivative was */
+  activationBackward(dx: Value, y: Value, activation: Activation, derivative?: Value): void;
   attentionBackward(
     gradients: readonly [dq: Value, dk: Value, dv: Value],
     dy: Value,

@@ -66,7 +66,7 @@ function mlp(
   gradients: BackwardValues,
   ops: BackwardOperations,
 ): void {
-  const { act_in, pre_act, post_act, resid_delta } = values.mlp;
+  const { act_in, post_act, derivative, resid_delta } = values.mlp;
   const { config, layers } = model;
   const { ln_2, ln_p2, c_fc, mlp_c_proj } = layers[i];
   residual(ops, config, gradients, resid_out, "resid_post_mlp");
@@ -77,7 +77,7 @@ function mlp(
 
   hook(ops, `${i}.mlp.post_act`, gradients.post_act);
   sparsify(ops, config, "mlp_neuron", gradients.post_act, post_act);
-  ops.activationBackward(gradients.post_act, pre_act!, post_act, config.activation_type);
+  ops.activationBackward(gradients.post_act, post_act, config.activation_type, derivative);
   ops.linearBackward(gradients.act_in, [gradients.post_act], act_in, c_fc);
 
   hook(ops, `${i}.mlp.act_in`, gradients.act_in);

@@ -23,10 +23,10 @@ export interface LayerValues {
   readonly mlp: {
     /** Input of `c_fc`, `[tokens, d_model + d_pos_emb]`. */
     readonly act_in: Value;
-    /** Output of `c_fc` before the activation, `[tokens, d_mlp]`, where it is kept. */
-    readonly pre_act?: Value;
     /** `[tokens, d_mlp]` */
     readonly post_act: Value;
+    /** Of gelu, `[tokens, d_mlp]`, for a backward pass. */
+    readonly derivative?: Value;
     readonly resid_delta: Value;
   };
 }
@@ -70,8 +70,8 @@ export function keptValues(config: ModelConfig, ops: Operations): ForwardValues 
       resid_mid: ops.value(config.d_model),
       mlp: {
         act_in: ops.value(inputWidth(config)),
-        pre_act: ops.value(config.d_mlp),
         post_act: ops.value(config.d_mlp),
+        derivative: config.activation_type === "gelu" ? ops.value(config.d_mlp) : undefined,
         resid_delta: ops.value(config.d_model),
       },
     };
@@ -123,7 +123,7 @@ function* attention(model: ModelWeights, i: number, values: LayerValues, ops: Op
 
 function* mlp(model: ModelWeights, i: number, values: LayerValues, resid_out: Value, ops: Operations): Steps {
   const { resid_mid } = values;
-  const { act_in, pre_act, post_act, resid_delta } = values.mlp;
+  const { act_in, post_act, derivative, resid_delta } = values.mlp;
   const { config, layers } = model;
   const { ln_2, ln_p2, c_fc, mlp_c_proj } = layers[i];
   yield* hook(ops, `${i}.resid_mid`, resid_mid);
@@ -132,7 +132,7 @@ function* mlp(model: ModelWeights, i: number, values: LayerValues, resid_out: Va
   positions(model, ln_p2, act_in, ops);
   yield* node(ops, config, "mlp_in", `${i}.mlp.act_in`, act_in);
 
-  ops.linear([post_act], act_in, c_fc, config.activation_type, pre_act);
+  ops.linear([post_act], act_in, c_fc, config.activation_type, derivative);
   yield* node(ops, config, "mlp_neuron", `${i}.mlp.post_act`, post_act);
 
   ops.linear([resid_delta], post_act, mlp_c_proj);

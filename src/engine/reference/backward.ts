@@ -1,5 +1,4 @@
 import type { Kernels } from "../kernels.js";
-import { complementaryErrorFunction } from "./error-function.js";
 import { element, type Heap } from "./heap.js";
 
 /** Twin of `kernels/backward.ts`. */
@@ -9,7 +8,7 @@ export function backwardKernels(
   Kernels,
   | "mask_nonzeros"
   | "relu_backward"
-  | "gelu_backward"
+  | "multiply"
   | "rms_norm_backward_panel"
   | "layer_norm_backward_panel"
   | "cross_entropy_panel"
@@ -74,14 +73,10 @@ export function backwardKernels(
       const [to, output] = [heap.float(dx), heap.float(y)];
       for (let i = 0; i < n; i++) if (!(floats[output + i] > 0)) floats[to + i] = 0;
     },
-    gelu_backward(dx, x, n) {
+    multiply(dx, derivative, n) {
       const { floats } = heap;
-      const [to, input] = [heap.float(dx), heap.float(x)];
-      for (let i = 0; i < n; i++) {
-        const value = floats[input + i];
-        const density = Math.exp(-(value ** 2) / 2) / Math.sqrt(2 * Math.PI);
-        floats[to + i] *= 0.5 * complementaryErrorFunction(-value * Math.SQRT1_2) + value * density;
-      }
+      const [to, by] = [heap.float(dx), heap.float(derivative)];
+      for (let i = 0; i < n; i++) floats[to + i] *= floats[by + i];
     },
     rms_norm_backward_panel(dx, dy, x, weight, dweight, n, eps) {
       normaliseBackward(dx, dy, x, weight, dweight, 0, n, eps, false);

@@ -45,8 +45,9 @@ export function maskKernels(
   }
 
   return {
-    mask_panel(x, masks, constants, n) {
+    mask_panel(x, original, masks, constants, n) {
       const { floats } = heap;
+      if (original !== 0) floats.copyWithin(heap.float(original), heap.float(x), heap.float(x) + 32 * n);
       const [m, c] = [heap.float(masks), heap.float(constants)];
       for (let f = 0; f < n; f++) {
         const rest = (1 - floats[m + f]) * floats[c + f];

@@ -5,13 +5,26 @@ import type { Heap } from "./heap.js";
 /** Twin of `kernels/pointwise.ts` and `kernels/stream.ts`. */
 export function pointwiseKernels(
   heap: Heap,
-): Pick<Kernels, "gelu" | "relu" | "add" | "sum" | "sum" | "copy" | "zero" | "log_sum_exp" | "stream_sum"> {
+): Pick<
+  Kernels,
+  "gelu" | "gelu_with_derivative" | "relu" | "add" | "sum" | "copy" | "zero" | "log_sum_exp" | "stream_sum"
+> {
   return {
     gelu(x, n) {
       const { floats } = heap;
       const first = heap.float(x);
       for (let i = first; i < first + n; i++) {
         floats[i] *= 0.5 * complementaryErrorFunction(-floats[i] * Math.SQRT1_2);
+      }
+    },
+    gelu_with_derivative(x, derivative, n) {
+      const { floats } = heap;
+      const [first, to] = [heap.float(x), heap.float(derivative)];
+      for (let i = 0; i < n; i++) {
+        const value = floats[first + i];
+        const below = 0.5 * complementaryErrorFunction(-value * Math.SQRT1_2);
+        floats[first + i] = value * below;
+        floats[to + i] = below + (value * Math.exp(-(value ** 2) / 2)) / Math.sqrt(2 * Math.PI);
       }
     },
     relu(x, n) {

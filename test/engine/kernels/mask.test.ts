@@ -26,11 +26,14 @@ function draw(n: number, seed: number): Case {
 
 test("mask_panel mixes each channel with its constant", () => {
   fc.assert(
-    fc.property(widths, fc.integer(), (n, seed) => {
+    fc.property(widths, fc.integer(), fc.boolean(), (n, seed, keeps) => {
       const { x, masks, constants } = draw(n, seed);
       const run = (kernels: Kernels, sandbox: Sandbox) => {
         const [to, m, c] = [x, masks, constants].map((values) => sandbox.floats(values));
-        sandbox.guarded([sandbox.area(to, 32 * n)], () => kernels.mask_panel(to, m, c, n));
+        const original = keeps ? sandbox.floats(new Array(32 * n).fill(7)) : 0;
+        const written = [sandbox.area(to, 32 * n), ...(keeps ? [sandbox.area(original, 32 * n)] : [])];
+        sandbox.guarded(written, () => kernels.mask_panel(to, original, m, c, n));
+        if (keeps) expect(sandbox.readFloats(original, 32 * n)).toEqual(x);
         return sandbox.readFloats(to, 32 * n);
       };
       const expected = x.map((value, i) => {
