@@ -24,9 +24,8 @@ export default async function attribution(context) {
         const byAttribution = await run.once(`${kind}/attribution/${row.task}.json`, () =>
           measure(subject, masked, task),
         );
-        const learned = await run.once(`${kind}/attribution/${row.task}-masks.json`, () =>
-          sizesOfTrials(subject, masked, row[kind]),
-        );
+        // As bisection found them: before anything is removed.
+        const learned = row[kind].circuits.filter(({ reached }) => reached);
         result.tasks.find((one) => one.task === row.task)[kind] = compare(learned, byAttribution);
       }),
     );
@@ -50,17 +49,6 @@ async function measure(subject, masked, task) {
   return ways;
 }
 
-/** Nodes and edges that the masks' order takes to the target, as bisection found them: before anything is removed. */
-async function sizesOfTrials({ run, label }, masked, { task, k_coef, circuits }) {
-  const sizes = [];
-  for (const { seed, reached } of circuits) {
-    if (!reached) continue;
-    const trial = await run.read(`${label}/circuits/${task}/trials/k_coef=${k_coef},seed=${seed}.json`);
-    sizes.push({ seed, k: trial.k, edges: await edgesOf(masked, trial.order.slice(0, trial.k)) });
-  }
-  return sizes;
-}
-
 async function edgesOf(masked, nodes) {
   return (
     await circuitEdges(
@@ -77,7 +65,10 @@ function compare(learned, byAttribution) {
     learned:
       learned.length === 0
         ? null
-        : { nodes: spread(learned.map(({ k }) => k)), edges: spread(learned.map(({ edges }) => edges)) },
+        : {
+            nodes: spread(learned.map(({ nodes }) => nodes)),
+            edges: spread(learned.map(({ edges }) => edges)),
+          },
     attribution: best && { by, nodes: best.k, edges: best.edges },
   };
 }

@@ -61,25 +61,26 @@ export function isSolved({ accuracy, loss }) {
   return accuracy >= SOLVED.accuracy && loss <= SOLVED.loss;
 }
 
-/** Loss of the empty circuit on the select split; null where no circuit was found. */
-function emptyLoss({ circuits }) {
-  return circuits.find(({ reached }) => reached)?.losses.select.empty ?? null;
-}
+/** The best seed's circuit after removal of nodes; undefined where no circuit was found. */
+const thinnedOf = ({ circuits }) => circuits.find(({ thinned }) => thinned)?.thinned;
 
 /** Whether a task counts for averages: with all nodes ablated the model fails, and every seed has a circuit. */
 export function counts(found, target) {
-  return found.circuits.every(({ reached }) => reached) && emptyLoss(found) > target;
+  return found.circuits.every(({ reached }) => reached) && thinnedOf(found).losses.select.empty > target;
 }
 
 const each = (measure) => (found) => found.circuits.map(measure);
 const best = (measure) => (found) => found.circuits.map(measure).filter((value) => value !== undefined);
+const reachedBy = (calibrated, size) => (calibrated?.reached ? calibrated[size] : undefined);
 /** Sizes of a task's circuits, one for each search seed; of those that are measured on the best seed alone, one. */
 const MEASURES = {
   nodes: each(({ nodes }) => nodes),
   edges: each(({ edges }) => edges),
+  thinned_nodes: best(({ thinned }) => thinned?.nodes),
+  thinned_edges: best(({ thinned }) => thinned?.edges),
   pruned: best(({ pruned }) => pruned?.edges),
-  calibrated_nodes: best(({ calibrated }) => (calibrated?.reached ? calibrated.nodes : undefined)),
-  calibrated_edges: best(({ calibrated }) => (calibrated?.reached ? calibrated.edges : undefined)),
+  calibrated_nodes: best(({ calibrated }) => reachedBy(calibrated, "nodes")),
+  calibrated_edges: best(({ calibrated }) => reachedBy(calibrated, "edges")),
 };
 
 /**
@@ -117,12 +118,10 @@ function report({ models, tasks, unsolved, means, settings }) {
     const few = found.circuits.some(({ reached }) => !reached);
     return `${range(spread(values))}${few && values.length > 1 ? ` [${values.length} of ${seeds}]` : ""}`;
   };
-  const losses = (found, measure) => {
-    const values = found.circuits
-      .filter(({ reached }) => reached)
-      .map(measure)
-      .filter((value) => value !== undefined);
-    return values.length === 0 ? "–" : nats(spread(values).mean);
+  const losses = ({ circuits }, measure) => {
+    const stands = circuits.find(({ thinned }) => thinned);
+    const value = stands && measure(stands);
+    return value === undefined ? "–" : nats(value);
   };
   const bothOf = (row, measure, format = sizes) => KINDS.map((kind) => format(row[kind], measure));
   const isCounted = ({ task }) => means.tasks.includes(task);
@@ -136,12 +135,13 @@ function report({ models, tasks, unsolved, means, settings }) {
     ...keys.flatMap((key) => ["", means[key].ratio ? `${range(means[key].ratio)} ×` : "–"]),
   ];
   const titles = (names) => ["task", ...names.flatMap((one) => KINDS.map((kind) => `${one}, ${kind}`))];
-  const plain = ["nodes", "edges", "pruned"];
+  const plain = ["nodes", "edges"];
+  const thinned = ["thinned_nodes", "thinned_edges", "pruned"];
   const fitted = ["calibrated_nodes", "calibrated_edges"];
   return page([
     seeds === 0
       ? `Circuits at a target loss of ${target}: of each task and model the best of ${kCoefs.length} searches, one for each value of k_coef, on one seed.`
-      : `Circuits at a target loss of ${target}: mean (least–greatest) of ${seeds} search seeds, at the k_coef that was the best of ${kCoefs.length} on another seed; ${kCoefs.length + seeds} searches for each task and model. Edges are pruned from the best seed's circuit.`,
+      : `Circuits at a target loss of ${target}: mean (least–greatest) of ${seeds} search seeds, at the k_coef that was the best of ${kCoefs.length} on another seed; ${kCoefs.length + seeds} searches for each task and model.`,
     table(
       ["model", "nodes in all", "nonzeros", "pretraining loss"],
       KINDS.map((kind) => [
@@ -150,19 +150,25 @@ function report({ models, tasks, unsolved, means, settings }) {
         nats(models[kind].pretraining_loss),
       ]),
     ),
-    "Without calibration:",
-    table(titles(["nodes", "edges", "edges after pruning"]), [
+    "Without calibration, as bisection cuts the nodes:",
+    table(titles(["nodes", "edges"]), [
       ...tasks.map((row) => [name(row), ...plain.flatMap((key) => bothOf(row, MEASURES[key]))]),
       meanRow(plain),
       ratioRow(plain),
     ]),
-    "With it, for the seed with the best circuit (its nodes cut and removed by losses after calibration):",
+    "The best seed's, without the nodes, and then without the edges, that it can do without:",
+    table(titles(["nodes", "edges", "edges after pruning"]), [
+      ...tasks.map((row) => [name(row), ...thinned.flatMap((key) => bothOf(row, MEASURES[key]))]),
+      meanRow(thinned),
+      ratioRow(thinned),
+    ]),
+    "The best seed's order of nodes, cut by losses after calibration:",
     table(titles(["nodes", "edges"]), [
       ...tasks.map((row) => [name(row), ...fitted.flatMap((key) => bothOf(row, MEASURES[key]))]),
       meanRow(fitted),
       ratioRow(fitted),
     ]),
-    "Task losses on held-out prompts (nat), means over the seeds:",
+    "Task losses on held-out prompts (nat), of the best seed's circuit after node removal:",
     table(
       titles([
         "empty circuit",
@@ -175,12 +181,12 @@ function report({ models, tasks, unsolved, means, settings }) {
       tasks.map((row) => [
         name(row),
         ...[
-          ({ losses }) => losses.report.empty,
-          ({ losses }) => losses.report.model,
-          ({ losses }) => losses.report.circuit,
+          ({ thinned: { losses: of } }) => of.report.empty,
+          ({ thinned: { losses: of } }) => of.report.model,
+          ({ thinned: { losses: of } }) => of.report.circuit,
           ({ pruned }) => pruned?.report,
-          ({ losses }) => losses.report.calibrated,
-          ({ losses }) => losses.report.complement,
+          ({ thinned: { losses: of } }) => of.report.calibrated,
+          ({ thinned: { losses: of } }) => of.report.complement,
         ].flatMap((measure) => bothOf(row, measure, losses)),
       ]),
     ),
@@ -194,7 +200,7 @@ function report({ models, tasks, unsolved, means, settings }) {
 }
 
 async function draw(file, { tasks, means }) {
-  const titles = { nodes: "nodes", edges: "edges", pruned: "edges after edge pruning" };
+  const titles = { nodes: "nodes", edges: "edges", pruned: "edges after pruning" };
   const points = tasks.flatMap((row) =>
     KINDS.flatMap((kind) =>
       Object.entries(titles).flatMap(([key, what]) =>

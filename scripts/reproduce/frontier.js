@@ -44,7 +44,7 @@ export default async function frontier(context) {
   const models = rungs.map(({ run: name, values, parameters, nonzeros, loss, found }) => {
     const circuits = found
       .filter(({ task }) => counted.some((one) => one.name === task))
-      .map((one) => one.circuits[0]);
+      .map((one) => one.circuits[0].thinned);
     const size = (measure) => (circuits.length > 0 ? geometricMean(circuits.map(measure)) : null);
     return {
       ...{ run: name, values, parameters, nonzeros, pretraining_loss: loss },
@@ -52,8 +52,8 @@ export default async function frontier(context) {
       tasks: found.map(({ task, circuits: [one] }) => ({
         task,
         reached: one.reached,
-        nodes: one.nodes,
-        edges: one.edges,
+        nodes: one.thinned?.nodes,
+        edges: one.thinned?.edges,
       })),
     };
   });

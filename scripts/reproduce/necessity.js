@@ -23,7 +23,7 @@ export default async function necessity(context) {
         const best = bestCircuit(row[kind]);
         if (!best) return null;
         return run.once(`${kind}/necessity/${row.task}.json`, async () => {
-          const circuit = await readCircuitFile(run.file(best.circuit));
+          const circuit = await readCircuitFile(run.file(best.thinned.circuit));
           const { trainPairs, selectPairs, reportPairs } = settings;
           const audited = await prepareAudit({
             ...{ model: masked.model, circuit, means: subject.means, resampleFrom: null },

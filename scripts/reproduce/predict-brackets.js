@@ -44,7 +44,7 @@ export default async function predict(context) {
     const [found] = await findCircuits(subject, [task]);
     const best = bestCircuit(found);
     if (!best) throw new Error(`There is no circuit for ${TASK}: no search seed reached the target.`);
-    const circuit = await readCircuitFile(context.run.file(best.circuit));
+    const circuit = await readCircuitFile(context.run.file(best.thinned.circuit));
     const prediction = await derive(subject, circuit, task);
     const file = settings.prediction ?? PREDICTION;
     await mkdir(dirname(file), { recursive: true });

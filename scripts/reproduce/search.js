@@ -46,27 +46,25 @@ export async function findCircuits(subject, tasks) {
   const seeds = settings.seeds === 0 ? [0] : Array.from({ length: settings.seeds }, (_, i) => i + 1);
   const again = searches.flatMap((search) => seeds.map((seed) => ({ search, k_coef: search.k_coef, seed })));
   await runTrials(again.filter(({ seed }) => seed > 0));
-  const circuits = await subject.each(again, ({ search, k_coef, seed }, masked) => {
-    const base = `${folder(search.task)}/seed-${seed}`;
+  const found = await subject.each(again, ({ search, k_coef, seed }, masked) => {
     const trial = search.trials.get(`${k_coef} ${seed}`);
-    return run.once(`${base}.json`, () => finish(subject, masked, search.splits, trial, base));
+    return run.once(`${folder(search.task)}/seed-${seed}.json`, () => measureTrial(masked, trial));
   });
   for (const [i, search] of searches.entries()) {
-    search.circuits = circuits.slice(i * seeds.length, (i + 1) * seeds.length);
+    search.circuits = found.slice(i * seeds.length, (i + 1) * seeds.length);
     search.best = bestCircuit(search);
   }
-  const found = searches.filter(({ best }) => best);
-  const extras = [];
-  if (settings.calibration) extras.push(["calibrated", calibratedNodes]);
-  if (settings.edgePruning) extras.push(["pruned", prunedEdges]);
-  const jobs = extras.flatMap(([key, work]) => found.map((search) => ({ search, key, work })));
-  await subject.each(jobs, async ({ search, key, work }, masked) => {
-    const { splits, best, task, k_coef, trials } = search;
-    const base = `${folder(task)}/seed-${best.seed}`;
-    best[key] = await run.once(`${base}-${key}.json`, () =>
-      work(subject, masked, splits, { best, base, trial: trials.get(`${k_coef} ${best.seed}`) }),
-    );
-  });
+  const reached = searches.filter(({ best }) => best);
+  const extend = (key, work) =>
+    subject.each(reached, async ({ task, splits, best, k_coef, trials }, masked) => {
+      const base = `${folder(task)}/seed-${best.seed}`;
+      best[key] = await run.once(`${base}-${key}.json`, () =>
+        work(subject, masked, splits, { best, base, trial: trials.get(`${k_coef} ${best.seed}`) }),
+      );
+    });
+  await extend("thinned", thinnedNodes);
+  if (settings.calibration) await extend("calibrated", calibratedNodes);
+  if (settings.edgePruning) await extend("pruned", prunedEdges);
   return searches.map(({ task, k_coef, trials, circuits: each }) => {
     const seconds = [...trials.values()].reduce((sum, one) => sum + one.seconds, 0);
     return {
@@ -95,12 +93,17 @@ function smallest(trials) {
   return reaching.length > 0 ? reaching.reduce(by(({ k }) => k)) : trials.reduce(by(({ loss }) => loss));
 }
 
-/** Removal, and all measures of one trial's circuit. */
-async function finish(subject, masked, splits, trial, base) {
-  const { label, settings, means, run, name } = subject;
+/** The circuit of one trial: the nodes that bisection kept, and their edges. */
+async function measureTrial(masked, { settings: { seed }, order, k, loss, reached }) {
+  if (!reached) return { seed, reached: false, loss };
+  const nodes = order.slice(0, k).sort((a, b) => a - b);
+  const edges = await circuitEdges(masked, nodes);
+  return { seed, reached: true, nodes: k, edges: edges.length, loss };
+}
+
+/** The best seed's circuit without the nodes that it can do without: that which stands for the task, with all measures. */
+async function thinnedNodes({ label, settings, means, run, name }, masked, splits, { trial, base }) {
   const { target } = settings;
-  const { seed } = trial.settings;
-  if (!trial.reached) return { seed, reached: false, loss: trial.loss };
   const { kept } = await removeNodes(masked, splits.select, trial.order.slice(0, trial.k), target);
   const circuit = await assembleCircuit(masked, splits, kept, {
     ...{ name, target, ablation: "mean", means: means.reference, report: true },
@@ -111,33 +114,29 @@ async function finish(subject, masked, splits, trial, base) {
   });
   await writeCircuitFile(run.file(`${base}-nodes.json`), circuit);
   const { nodes, edges, losses } = circuit;
-  progress(label, splits.task.name, `seed ${seed}: ${nodes.length} nodes, ${edges.length} edges`);
-  return {
-    ...{ seed, reached: true, k: trial.k, nodes: nodes.length, edges: edges.length, losses },
-    circuit: `${base}-nodes.json`,
-  };
+  progress(label, splits.task.name, `${trial.k} nodes, ${nodes.length} after removal, ${edges.length} edges`);
+  return { nodes: nodes.length, edges: edges.length, losses, circuit: `${base}-nodes.json` };
 }
 
-/** The same order of nodes, cut and thinned by losses after calibration. */
+/** The same order of nodes, cut by losses after calibration. */
 async function calibratedNodes({ settings: { target } }, masked, splits, { trial }) {
   const order = { nodes: trial.order, method: "masks", settings: trial.settings };
-  const { k, loss, reached, nodes } = await selectNodes(masked, splits, order, target, { calibrate: true });
+  const { k, loss, reached } = await selectNodes(masked, splits, order, target, { calibrate: true });
   if (!reached) return { reached, loss };
-  const { kept } = await removeNodes(masked, splits.select, nodes, target, { calibrateOn: splits.select });
   const edges = await circuitEdges(
     masked,
-    [...kept].sort((a, b) => a - b),
+    trial.order.slice(0, k).sort((a, b) => a - b),
   );
-  return { reached, k, nodes: kept.length, edges: edges.length };
+  return { reached, nodes: k, edges: edges.length };
 }
 
 /** The circuit without the edges that it can do without. */
 async function prunedEdges({ label, settings, means, run }, masked, splits, { best, base }) {
-  const circuit = await readCircuitFile(run.file(best.circuit));
+  const circuit = await readCircuitFile(run.file(best.thinned.circuit));
   const constants = edgeConstants(masked.index, "mean", means);
   const pruned = await pruneEdges(masked, splits, circuit, constants, settings.target);
   await writeCircuitFile(run.file(`${base}-edges.json`), pruned);
-  progress(label, splits.task.name, `seed ${best.seed}: ${pruned.edges.length} edges after edge pruning`);
+  progress(label, splits.task.name, `${pruned.edges.length} edges after edge pruning`);
   return {
     edges: pruned.edges.length,
     ...{ select: pruned.losses.select.circuit, report: pruned.losses.report.circuit },
@@ -146,11 +145,11 @@ async function prunedEdges({ label, settings, means, run }, masked, splits, { be
 }
 
 /**
- * The circuit that stands for a task: of those that reach the target the one with the fewest edges, then nodes, then the
- * least loss on the select split. undefined: there is none.
+ * Of the circuits that reach the target that which stands for a task: fewest edges, then nodes, then the least loss on the
+ * select split. undefined: there is none.
  */
 export function bestCircuit({ circuits }) {
-  const keys = ({ edges, nodes, losses }) => [edges, nodes, losses.select.circuit];
+  const keys = ({ edges, nodes, loss }) => [edges, nodes, loss];
   return circuits
     .filter(({ reached }) => reached)
     .sort((a, b) => {

@@ -28,7 +28,7 @@ export default async function ship(context) {
     const rows = await subject.each(found, async ({ task: name, circuits }) => {
       const best = bestCircuit({ circuits });
       if (!best) return { task: name, shipped: false };
-      const circuit = named(await readCircuitFile(run.file(best.circuit)), settings);
+      const circuit = named(await readCircuitFile(run.file(best.thinned.circuit)), settings);
       await writeCircuitFile(join(target, `${name}.json`), circuit);
       if (best.pruned) {
         const edges = named(await readCircuitFile(run.file(best.pruned.circuit)), settings);
@@ -39,8 +39,14 @@ export default async function ship(context) {
         recursive: true,
       });
       return {
-        ...{ task: name, shipped: true, seed: best.seed, nodes: best.nodes, edges: best.edges },
-        ...{ pruned: best.pruned?.edges ?? null, losses: best.losses.report },
+        ...{
+          task: name,
+          shipped: true,
+          seed: best.seed,
+          nodes: best.thinned.nodes,
+          edges: best.thinned.edges,
+        },
+        ...{ pruned: best.pruned?.edges ?? null, losses: best.thinned.losses.report },
         criteria: audit.criteria.map(({ name, held, summary }) => ({ name, held, summary })),
       };
     });
@@ -81,7 +87,7 @@ function report(rows, { target, seeds }) {
   const without = rows.filter((row) => !row.shipped).map(({ task }) => `\`${task}\``);
   return page([
     "# Circuits of this model",
-    `For each task that it solves the smallest circuit at a task loss of ${target} (on prompts for choosing by, uncalibrated): of ${seeds === 0 ? "the values of k_coef" : `${seeds} search seeds`} the one with the fewest edges, then nodes. \`TASK.json\` has all nonzero weights between its nodes, \`TASK-edges.json\` those that are left after edge pruning, \`TASK-audit/audit.md\` what a sceptic asks. Losses are of held-out prompts, in nats.`,
+    `For each task that it solves the smallest circuit at a task loss of ${target} (on prompts for choosing by, uncalibrated): of ${seeds === 0 ? "the values of k_coef" : `${seeds} search seeds`} the one with the fewest edges, then nodes, without the nodes that it can do without. \`TASK.json\` has all nonzero weights between its nodes, \`TASK-edges.json\` those that are left after edge pruning, \`TASK-audit/audit.md\` what a sceptic asks. Losses are of held-out prompts, in nats.`,
     table(
       ["task", "nodes", "edges", "after edge pruning", "loss", "empty circuit", "whole model", ...criteria],
       shipped.map(({ task, nodes, edges, pruned, losses, criteria: each }) => [

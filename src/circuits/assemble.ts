@@ -13,6 +13,7 @@ import type {
 import type { MaskedModel, MaskedOptions } from "./masked-model.js";
 import { modelEdges } from "./model-edges.js";
 import { modelHash } from "./model-identity.js";
+import { scoredPairs } from "./removal.js";
 import type { TaskSplits } from "./task-splits.js";
 
 export interface AssembleOptions extends MaskedOptions {
@@ -46,7 +47,7 @@ export async function assembleCircuit(
     nodes: nodes.map((node) => index.nameOf(node)),
     edges_are: "all",
     edges: await circuitEdges(masked, nodes),
-    node_scores: await nodeScores(masked, splits.select, nodes, options),
+    node_scores: await nodeScores(masked, scoredPairs(splits.select), nodes, options),
     edge_scores: null,
     found,
     calibration,

@@ -1,5 +1,5 @@
 import type { Edge } from "../model/edges.js";
-import type { TaskBatch } from "../tasks/batch.js";
+import { type TaskBatch, takePairs } from "../tasks/batch.js";
 import { scoreCandidates } from "../tasks/score.js";
 import { calibrated, fitCalibration } from "./calibration.js";
 import { type EdgeConstants, edgeEdits } from "./edge-edits.js";
@@ -14,51 +14,95 @@ export interface Removal<T> {
   readonly loss: number;
 }
 
-/** Parts that are scored at a time once there are scores of before. */
+/** How losses of sets of parts are known. */
+export interface RemovalLosses<T> {
+  /** What is held to the target. */
+  lossesOf(sets: readonly (readonly T[])[]): Promise<readonly number[]>;
+  /** Losses by which single parts are scored. Default: the same, which cost more where these look at fewer prompts. */
+  scoresOf?(sets: readonly (readonly T[])[]): Promise<readonly number[]>;
+  /** About how much the loss grows without each of the parts. Default: nobody knows. */
+  estimate?(parts: readonly T[]): Promise<ArrayLike<number>>;
+}
+
+/** Parts that are scored at a time once there is something to order them by. */
 const CHUNK = 16;
 
 /**
- * Removes parts that no longer matter, as long as the loss stays within a target. All parts are scored by the loss without
- * them, and as many as possible of those that matter least are removed at once; then those that mattered least before are
- * scored again, until one can be removed. At the end all have been scored, and none can be removed alone.
- * @param lossesOf the loss of each of several sets of parts
+ * Removes parts that no longer matter, as long as the loss stays within a target: first as many as possible of those that
+ * matter least by the estimate, estimated anew each time. Then parts are scored by the loss without them, those that mattered
+ * least before first, until some can be removed, and as many as possible of these are removed at once. At the end all have
+ * been scored, and by their scores none can be removed alone.
  */
 export async function removeGreedily<T>(
   parts: readonly T[],
   target: number,
-  lossesOf: (sets: readonly (readonly T[])[]) => Promise<readonly number[]>,
+  { lossesOf, scoresOf = lossesOf, estimate }: RemovalLosses<T>,
 ): Promise<Removal<T>> {
   let kept = parts;
   let [loss] = await lossesOf([kept]);
   const known = new Map<T, number>();
+  const byKnown = (a: T, b: T) => known.get(a)! - known.get(b)!;
   const without = (gone: ReadonlySet<T>) => kept.filter((part) => !gone.has(part));
-  for (;;) {
-    const order = known.size === 0 ? [...kept] : [...kept].sort((a, b) => known.get(a)! - known.get(b)!);
-    const chunk = known.size === 0 ? order.length : CHUNK;
-    let removable: T[] = [];
-    for (let first = 0; first < order.length && removable.length === 0; first += chunk) {
-      const scored = order.slice(first, first + chunk);
-      const losses = await lossesOf(scored.map((part) => without(new Set([part]))));
-      scored.forEach((part, i) => {
-        known.set(part, losses[i]);
-      });
-      removable = scored.filter((_, i) => losses[i] <= target);
-    }
-    if (removable.length === 0) return { kept, scores: kept.map((part) => known.get(part)! - loss), loss };
-    removable.sort((a, b) => known.get(a)! - known.get(b)!);
-    let removed = { count: 1, loss: known.get(removable[0])! };
-    let above = removable.length + 1;
-    // Doubling, then halving: most rounds remove few.
-    for (let count = 2; above - removed.count > 1; ) {
-      if (count >= above) count = (removed.count + above) >> 1;
-      const [next] = await lossesOf([without(new Set(removable.slice(0, count)))]);
+  /** Removes as many of the first as possible: doubling, then halving, since most rounds remove few. */
+  const removeFirst = async (order: readonly T[]): Promise<boolean> => {
+    let removed = { count: 0, loss };
+    let above = order.length + 1;
+    for (let count = 1; above - removed.count > 1; ) {
+      const [next] = await lossesOf([without(new Set(order.slice(0, count)))]);
       if (next <= target) removed = { count, loss: next };
       else above = count;
-      count = Math.min(2 * removed.count, (removed.count + above) >> 1);
+      const halfway = (removed.count + above) >> 1;
+      count =
+        above > order.length
+          ? Math.min(2 * removed.count, order.length)
+          : Math.min(2 * removed.count, halfway) || 1;
     }
-    kept = without(new Set(removable.slice(0, removed.count)));
+    kept = without(new Set(order.slice(0, removed.count)));
     loss = removed.loss;
+    return removed.count > 0;
+  };
+  if (estimate) {
+    do {
+      const estimates = await estimate(kept);
+      kept.forEach((part, i) => {
+        known.set(part, estimates[i]);
+      });
+    } while (await removeFirst([...kept].sort(byKnown)));
   }
+  // Those that scores on other prompts took for idle.
+  const needed = new Set<T>();
+  for (;;) {
+    const order = known.size === 0 ? [...kept] : [...kept].sort(byKnown);
+    const chunk = known.size === 0 ? order.length : CHUNK;
+    const [base] = scoresOf === lossesOf ? [loss] : await scoresOf([kept]);
+    let hasRemoved = false;
+    for (let first = 0; first < order.length && !hasRemoved; first += chunk) {
+      const scored = order.slice(first, first + chunk);
+      const losses = await scoresOf(scored.map((part) => without(new Set([part]))));
+      scored.forEach((part, i) => {
+        known.set(part, losses[i] - base);
+      });
+      const removable = scored.filter((part) => !needed.has(part) && loss + known.get(part)! <= target);
+      removable.sort(byKnown);
+      while (removable.length > 0 && !hasRemoved) {
+        hasRemoved = await removeFirst(removable);
+        if (!hasRemoved) needed.add(removable.shift()!);
+      }
+    }
+    if (!hasRemoved) return { kept, scores: kept.map((part) => known.get(part)!), loss };
+  }
+}
+
+/** Pairs of prompts by which single nodes and edges are scored; the target is held on all. */
+const SCORED_PAIRS = 32;
+
+/** The pairs of a batch by which single nodes and edges are scored. */
+export function scoredPairs(batch: TaskBatch): TaskBatch {
+  if (batch.count <= SCORED_PAIRS) return batch;
+  return takePairs(
+    batch,
+    Array.from({ length: SCORED_PAIRS }, (_, pair) => pair),
+  );
 }
 
 export interface RemoveNodesOptions extends MaskedOptions {
@@ -74,13 +118,29 @@ export function removeNodes(
   target: number,
   { calibrateOn, ...options }: RemoveNodesOptions = {},
 ): Promise<Removal<number>> {
-  return removeGreedily(nodes, target, async (sets) => {
-    const masks = sets.map((set) => masked.masksOf(set));
-    const logits = await masked.evaluate(batch, masks, options);
-    if (!calibrateOn) return logits.map((one) => scoreCandidates(one).loss);
-    const others = calibrateOn === batch ? logits : await masked.evaluate(calibrateOn, masks, options);
-    const fitted = others.map(fitCalibration);
-    return logits.map((one, i) => scoreCandidates(calibrated(one, fitted[i])).loss);
+  const masksOf = (sets: readonly (readonly number[])[]) => sets.map((set) => masked.masksOf(set));
+  if (calibrateOn) {
+    return removeGreedily(nodes, target, {
+      lossesOf: async (sets) => {
+        const logits = await masked.evaluate(batch, masksOf(sets), options);
+        const others =
+          calibrateOn === batch ? logits : await masked.evaluate(calibrateOn, masksOf(sets), options);
+        const fitted = others.map(fitCalibration);
+        return logits.map((one, i) => scoreCandidates(calibrated(one, fitted[i])).loss);
+      },
+    });
+  }
+  const few = scoredPairs(batch);
+  const on = (prompts: TaskBatch) => async (sets: readonly (readonly number[])[]) =>
+    (await masked.evaluate(prompts, masksOf(sets), options)).map((logits) => scoreCandidates(logits).loss);
+  return removeGreedily(nodes, target, {
+    lossesOf: on(batch),
+    scoresOf: few === batch ? undefined : on(few),
+    // Of first order: a mask falls from 1 to 0.
+    estimate: async (kept) => {
+      const gradient = await masked.gradient(few, masked.masksOf(kept), options);
+      return kept.map((node) => -gradient[node]);
+    },
   });
 }
 
@@ -96,17 +156,22 @@ export async function removeEdges(
   const { index } = masked;
   const { edges, matrices } = await modelEdges(masked.model, index, nodes);
   const masks = masked.masksOf(nodes);
-  return removeGreedily(edges, target, async (sets) => {
+  const few = scoredPairs(batch);
+  const on = (prompts: TaskBatch) => async (sets: readonly (readonly Edge[])[]) => {
     const edits = sets.map((set) => {
       const kept = new Set(set);
       const left = edges.filter((edge) => !kept.has(edge));
       return edgeEdits(left, index, matrices, constants);
     });
     const logits = await masked.evaluate(
-      batch,
+      prompts,
       sets.map(() => masks),
       { ...options, edits },
     );
     return logits.map((one) => scoreCandidates(one).loss);
+  };
+  return removeGreedily(edges, target, {
+    lossesOf: on(batch),
+    scoresOf: few === batch ? undefined : on(few),
   });
 }

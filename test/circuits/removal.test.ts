@@ -11,7 +11,9 @@ function lossOf(parts: readonly number[]): number {
 
 test("what no longer matters is removed, until nothing can be removed alone", async () => {
   const all = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-  const { kept, scores, loss } = await removeGreedily(all, 0.04, async (sets) => sets.map(lossOf));
+  const { kept, scores, loss } = await removeGreedily(all, 0.04, {
+    lossesOf: async (sets) => sets.map(lossOf),
+  });
   expect(loss).toBeLessThanOrEqual(0.04);
   expect(loss).toBeCloseTo(lossOf(kept), 12);
   expect(kept.length).toBe(4);
@@ -24,21 +26,62 @@ test("what no longer matters is removed, until nothing can be removed alone", as
   // Far fewer looks than parts times removals.
   const many = Array.from({ length: 200 }, (_, i) => i);
   let rounds = 0;
-  const few = await removeGreedily(many, 0.1, async (sets) => {
-    if (sets.length > 1) rounds++;
-    return sets.map((set) => (set.includes(3) ? 0 : 1));
+  const few = await removeGreedily(many, 0.1, {
+    lossesOf: async (sets) => {
+      if (sets.length > 1) rounds++;
+      return sets.map((set) => (set.includes(3) ? 0 : 1));
+    },
   });
   expect(few.kept).toEqual([3]);
   expect(rounds).toBeLessThan(6);
 });
 
+test("estimates save looks, and decide nothing", async () => {
+  const many = Array.from({ length: 200 }, (_, i) => i);
+  const truth = (set: readonly number[]) =>
+    many.reduce((sum, i) => sum + (set.includes(i) ? 0 : i < 150 ? 0 : 1), 0);
+  const run = async (estimate?: (parts: readonly number[]) => Promise<number[]>) => {
+    let looks = 0;
+    const removal = await removeGreedily(many, 0.5, {
+      lossesOf: async (sets) => {
+        looks += sets.length;
+        return sets.map(truth);
+      },
+      estimate,
+    });
+    expect(removal.kept).toEqual(many.slice(150));
+    expect(removal.scores).toEqual(new Array(50).fill(1));
+    return looks;
+  };
+  const [without, right, wrong] = [
+    await run(),
+    await run(async (parts) => parts.map((part) => (part < 150 ? 0 : 1))),
+    await run(async (parts) => parts.map((part) => -part)),
+  ];
+  expect(right).toBeLessThan(100);
+  expect(right).toBeLessThan(without);
+  expect(wrong).toBeGreaterThan(right);
+});
+
+test("the target is held on all prompts, whatever scores on some of them say", async () => {
+  // To the scores 1 and 2 are idle; they are not, and 0 is.
+  const losses = (weights: readonly number[]) => async (sets: readonly (readonly number[])[]) =>
+    sets.map((set) => weights.reduce((sum, weight, part) => sum + (set.includes(part) ? 0 : weight), 0));
+  const { kept, loss } = await removeGreedily([0, 1, 2, 3], 0.1, {
+    lossesOf: losses([0.05, 0.3, 0.2, 0.4]),
+    scoresOf: losses([0.06, 0, 0.01, 0.4]),
+  });
+  expect(kept).toEqual([1, 2, 3]);
+  expect(loss).toBeCloseTo(0.05, 12);
+});
+
 test("nothing to remove, and a loss that is above the target already", async () => {
-  expect(await removeGreedily<number>([], 1, async (sets) => sets.map(() => 0.5))).toEqual({
+  expect(await removeGreedily<number>([], 1, { lossesOf: async (sets) => sets.map(() => 0.5) })).toEqual({
     kept: [],
     scores: [],
     loss: 0.5,
   });
-  const stuck = await removeGreedily([1, 2], 0.1, async (sets) => sets.map(() => 0.7));
+  const stuck = await removeGreedily([1, 2], 0.1, { lossesOf: async (sets) => sets.map(() => 0.7) });
   expect(stuck.kept).toEqual([1, 2]);
 });
 
