@@ -1,6 +1,11 @@
 import { occupiedTokens } from "../engine/batch.js";
 import { BinarizedOperations } from "../engine/binarized.js";
-import { MaskedOperations, type MaskedOptions, type ValueMask } from "../engine/masked.js";
+import {
+  type AblatedWeights,
+  MaskedOperations,
+  type MaskedOptions,
+  type ValueMask,
+} from "../engine/masked.js";
 import { Arena } from "../engine/memory.js";
 import type { Thread } from "../engine/thread.js";
 import { backward, backwardValues } from "../model/backward.js";
@@ -9,7 +14,7 @@ import { type ForwardValues, forward, forwardValues, keptValues } from "../model
 import type { NodeLocation } from "../model/node-index.js";
 import { reserveSelected, type SelectedWeights } from "../model/selected-weights.js";
 import { reserveTransposed, type TransposedWeights } from "../model/transposed.js";
-import { reserveEdits, type WeightEdit } from "../model/weight-edits.js";
+import { matrixAt, reserveEdits, type WeightEdit } from "../model/weight-edits.js";
 import type { ModelWeights } from "../model/weights.js";
 import { Random } from "../random.js";
 import { scoreCandidates } from "../tasks/score.js";
@@ -45,11 +50,18 @@ export interface EvaluateMasksResult {
   readonly candidateLogits: readonly Float32Array<ArrayBuffer>[];
 }
 
+/** Weights of one matrix, of which each might be ablated. */
+export interface AblatableWeights extends Pick<AblatedWeights, "rows" | "columns" | "constants"> {
+  /** In the state dict. */
+  readonly name: string;
+}
+
 /** The gradient of the task loss by masks. */
 export interface MaskGradientCall extends MaskedCall {
   readonly type: "mask-gradient";
   /** `[nodes]` */
   readonly masks: Float32Array;
+  readonly ablatable?: readonly AblatableWeights[];
 }
 
 export interface MaskGradientResult {
@@ -59,6 +71,8 @@ export interface MaskGradientResult {
   readonly maskGradient: Float32Array<ArrayBuffer>;
   /** Of what is binarised; absent: nothing is. */
   readonly binarizedGradient?: BinarizedGradient;
+  /** For each matrix whose weights might be ablated, and each weight, Σ over tokens of gradient · (input − constant). */
+  readonly weightGradients?: readonly Float32Array<ArrayBuffer>[];
 }
 
 /** Trains masks on batches of pairs: prompts 2p and 2p + 1. */
@@ -105,13 +119,24 @@ export class MaskPrograms {
     const arena = new Arena(this.end, this.#thread.memory.floatBytes);
     const memory = this.#reserve(arena, call);
     if (call.type === "mask-gradient") {
+      const sums = call.ablatable?.map(({ rows }) => arena.floats(rows.length));
       const selected = this.#select(arena, this.#model, memory, this.#transposed);
       memory.write("masks", call.masks);
       selected.write();
       yield { type: "pass" } as const;
-      const logits = yield* this.#gradient(arena.end, selected, call.prompts, memory);
-      const binarizedGradient = memory.binarized?.gradient();
-      return { candidateLogits: [logits], maskGradient: memory.read("gradients"), binarizedGradient };
+      const floats = (i: number) => this.#thread.memory.floats(sums![i], call.ablatable![i].rows.length);
+      if (this.#thread.index === 0) for (const i of sums?.keys() ?? []) floats(i).fill(0);
+      this.#thread.barrier();
+      const ablated = call.ablatable?.map(
+        ({ name, ...weights }, i) =>
+          [matrixAt(selected.model.layers, name), { ...weights, sums: sums![i] }] as const,
+      );
+      const logits = yield* this.#gradient(arena.end, selected, call.prompts, memory, new Map(ablated));
+      return {
+        ...{ candidateLogits: [logits], maskGradient: memory.read("gradients") },
+        binarizedGradient: memory.binarized?.gradient(),
+        weightGradients: call.ablatable?.map((_, i) => floats(i).slice()),
+      };
     }
     const candidateLogits: Float32Array<ArrayBuffer>[] = [];
     for (const [i, masks] of call.masks.entries()) {
@@ -174,6 +199,7 @@ export class MaskPrograms {
     { model, transposed }: SelectedWeights,
     prompts: readonly MaskedPrompt[],
     memory: MaskMemory,
+    ablated?: NonNullable<MaskedOptions["backward"]>["ablated"],
   ) {
     const { config } = this.#model;
     const logits = new Float32Array(2 * prompts.length);
@@ -181,8 +207,7 @@ export class MaskPrograms {
     for (const pass of this.#cut(prompts, 3 * config.n_layer)) {
       const arena = new Arena(start, this.#thread.memory.floatBytes);
       const ops = this.#operations(arena, pass, memory, {
-        transposed: transposed!,
-        scale: 1 / prompts.length,
+        ...{ transposed: transposed!, scale: 1 / prompts.length, ablated },
       });
       const values = keptValues(config, ops);
       const gradients = backwardValues(config, ops);

@@ -1,8 +1,11 @@
+import type { Edge } from "../model/edges.js";
 import type { NodeIndex } from "../model/node-index.js";
 import type { WeightEdit } from "../model/weight-edits.js";
 import type { Model } from "../model.js";
 import { promptOf, type TaskBatch } from "../tasks/batch.js";
+import type { SparseMatrix } from "../tensor.js";
 import type { BinarizedGradient, BinarizedNodes } from "./binarized-memory.js";
+import type { EdgeConstants } from "./edge-edits.js";
 import type { MaskTrainingSettings } from "./mask-optimizer.js";
 import type { MaskedPrompt, TrainMasksResult } from "./mask-program.js";
 
@@ -49,6 +52,38 @@ export class MaskedModel {
   ): Promise<Float32Array> {
     const call = { type: "mask-gradient" as const, ...this.#common(batch), masks };
     return (await this.model.run(call, { signal })).maskGradient;
+  }
+
+  /**
+   * About by how much the task loss grows when each of some edges is ablated, to first order.
+   * @param constants what an edge carries when it is ablated
+   */
+  async edgeGradient(
+    batch: TaskBatch,
+    masks: Float32Array,
+    edges: readonly Edge[],
+    { matrices, constants }: { matrices: ReadonlyMap<string, SparseMatrix>; constants: EdgeConstants },
+    { signal }: MaskedOptions = {},
+  ): Promise<Map<Edge, number>> {
+    const groups = [...new Set(edges.map(({ matrix }) => matrix))].map(
+      (name) => [name, edges.filter(({ matrix }) => matrix === name)] as const,
+    );
+    const ablatable = groups.map(([name, list]) => ({
+      name,
+      rows: list.map(({ row }) => row),
+      columns: list.map(({ entry }) => matrices.get(name)!.columnIndices[entry]),
+      constants: list.map(({ source }) => {
+        const { name: location, offset } = this.index.locationOf(source);
+        return constants(location)[source - offset];
+      }),
+    }));
+    const call = { type: "mask-gradient" as const, ...this.#common(batch), masks, ablatable };
+    const { weightGradients } = await this.model.run(call, { signal });
+    return new Map(
+      groups.flatMap(([, list], i) =>
+        list.map((edge, at) => [edge, -edge.weight * weightGradients![i][at]] as const),
+      ),
+    );
   }
 
   /** The gradient of the task loss by the steps that nodes have become. */

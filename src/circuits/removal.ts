@@ -22,21 +22,26 @@ export interface RemovalLosses<T> {
   scoresOf?(sets: readonly (readonly T[])[]): Promise<readonly number[]>;
   /** About how much the loss grows without each of the parts. Default: nobody knows. */
   estimate?(parts: readonly T[]): Promise<ArrayLike<number>>;
+  /** More parts than this are not scored one by one: estimates alone say which may go. Default: however many there are. */
+  readonly mostScored?: number;
 }
+
+/** Parts in all that estimates may take for idle, and are not, before they are no longer trusted. */
+const PATIENCE = 8;
 
 /** Parts that are scored at a time once there is something to order them by. */
 const CHUNK = 16;
 
 /**
  * Removes parts that no longer matter, as long as the loss stays within a target: first as many as possible of those that
- * matter least by the estimate, estimated anew each time. Then parts are scored by the loss without them, those that mattered
- * least before first, until some can be removed, and as many as possible of these are removed at once. At the end all have
- * been scored, and by their scores none can be removed alone.
+ * matter least by the estimate, estimated anew each time. Then parts are scored by the loss without them, a few at a time, those
+ * that mattered least before first, and as many as possible are removed at once; again and again. At the end all have been
+ * scored, and by their scores none can be removed alone; unless they are too many.
  */
 export async function removeGreedily<T>(
   parts: readonly T[],
   target: number,
-  { lossesOf, scoresOf = lossesOf, estimate }: RemovalLosses<T>,
+  { lossesOf, scoresOf = lossesOf, estimate, mostScored = Number.POSITIVE_INFINITY }: RemovalLosses<T>,
 ): Promise<Removal<T>> {
   let kept = parts;
   let [loss] = await lossesOf([kept]);
@@ -62,36 +67,49 @@ export async function removeGreedily<T>(
     return removed.count > 0;
   };
   if (estimate) {
-    do {
+    const refused = new Set<T>();
+    const estimated = async () => {
       const estimates = await estimate(kept);
       kept.forEach((part, i) => {
         known.set(part, estimates[i]);
       });
-    } while (await removeFirst([...kept].sort(byKnown)));
+      return kept.filter((part) => !refused.has(part)).sort(byKnown);
+    };
+    for (let order = await estimated(); order.length > 0 && refused.size < PATIENCE; ) {
+      if (await removeFirst(order)) order = await estimated();
+      else refused.add(order.shift()!);
+    }
   }
+  if (kept.length > mostScored) return { kept, scores: kept.map((part) => known.get(part)!), loss };
   // Those that scores on other prompts took for idle.
   const needed = new Set<T>();
-  for (;;) {
+  for (let hasRemoved = true; hasRemoved; ) {
+    hasRemoved = false;
     const order = known.size === 0 ? [...kept] : [...kept].sort(byKnown);
     const chunk = known.size === 0 ? order.length : CHUNK;
-    const [base] = scoresOf === lossesOf ? [loss] : await scoresOf([kept]);
-    let hasRemoved = false;
-    for (let first = 0; first < order.length && !hasRemoved; first += chunk) {
+    for (let first = 0; first < order.length; first += chunk) {
       const scored = order.slice(first, first + chunk);
-      const losses = await scoresOf(scored.map((part) => without(new Set([part]))));
+      const sets = [kept, ...scored.map((part) => without(new Set([part])))];
+      const [base, ...losses] = await scoresOf(sets);
       scored.forEach((part, i) => {
         known.set(part, losses[i] - base);
       });
       const removable = scored.filter((part) => !needed.has(part) && loss + known.get(part)! <= target);
       removable.sort(byKnown);
-      while (removable.length > 0 && !hasRemoved) {
-        hasRemoved = await removeFirst(removable);
-        if (!hasRemoved) needed.add(removable.shift()!);
+      while (removable.length > 0) {
+        if (await removeFirst(removable)) {
+          hasRemoved = true;
+          break;
+        }
+        needed.add(removable.shift()!);
       }
     }
-    if (!hasRemoved) return { kept, scores: kept.map((part) => known.get(part)!), loss };
   }
+  return { kept, scores: kept.map((part) => known.get(part)!), loss };
 }
+
+/** A dense model's circuit has thousands of edges, which would take hours. */
+const MOST_SCORED_EDGES = 1024;
 
 /** Pairs of prompts by which single nodes and edges are scored; the target is held on all. */
 const SCORED_PAIRS = 32;
@@ -170,8 +188,15 @@ export async function removeEdges(
     );
     return logits.map((one) => scoreCandidates(one).loss);
   };
+  let estimates: ReadonlyMap<Edge, number> | undefined;
   return removeGreedily(edges, target, {
     lossesOf: on(batch),
     scoresOf: few === batch ? undefined : on(few),
+    // Once, with all edges there: an order is all that is wanted.
+    estimate: async (kept) => {
+      estimates ??= await masked.edgeGradient(few, masks, edges, { matrices, constants }, options);
+      return kept.map((edge) => estimates!.get(edge)!);
+    },
+    mostScored: MOST_SCORED_EDGES,
   });
 }

@@ -22,6 +22,17 @@ export interface ValueMask {
   readonly gradients: Pointer;
 }
 
+/** Weights of one matrix for whose ablation the gradient is asked. */
+export interface AblatedWeights {
+  /** Of each weight: output and input. */
+  readonly rows: ArrayLike<number>;
+  readonly columns: ArrayLike<number>;
+  /** What the input would be for this output alone. */
+  readonly constants: ArrayLike<number>;
+  /** f32[weights]: Σ over tokens of the gradient by the output · (input − constant) is added to it. */
+  readonly sums: Pointer;
+}
+
 /** Up to so many channels that stay are ranked one by one; beyond, a threshold for all of them takes less time. */
 const RANKED_CHANNELS = 10;
 
@@ -34,6 +45,7 @@ export interface MaskedOptions extends Pick<BatchOptions, "widest"> {
   readonly backward: {
     readonly transposed: ReadonlyMap<SparseWeights, CompressedRows>;
     readonly scale: number;
+    readonly ablated?: ReadonlyMap<SparseWeights, AblatedWeights>;
   } | null;
 }
 
@@ -155,12 +167,36 @@ export class MaskedOperations extends InputGradientOperations implements Backwar
     this.thread.barrier();
   }
 
-  linearBackward(dx: Value, douts: readonly Value[], _x: Value, weights: SparseWeights): void {
+  linearBackward(dx: Value, douts: readonly Value[], x: Value, weights: SparseWeights): void {
+    const ablated = this.#options.backward!.ablated?.get(weights);
+    if (ablated) this.#ablateWeights(ablated, douts, x);
     const transposed = this.#options.backward!.transposed.get(weights)!;
     this.eachPanel((panel) => {
       const parts = douts.map((dy) => ({ pointer: this.panelOf(dy, panel), width: dy.width }));
       this.multiplyTransposed(this.panelOf(dx, panel), parts, transposed, weights.columns);
     });
+  }
+
+  /** Threads own weights: every sum has one order. */
+  #ablateWeights({ rows, columns, constants, sums }: AblatedWeights, douts: readonly Value[], x: Value) {
+    const { thread } = this;
+    thread.barrier();
+    const total = thread.memory.floats(sums, rows.length);
+    const [first, last] = thread.share(rows.length);
+    for (let panel = 0; panel < this.panels; panel++) {
+      const inputs = this.#floats(x, panel);
+      const outputs = douts.map((dy) => this.#floats(dy, panel));
+      for (let i = first; i < last; i++) {
+        let [part, row] = [0, rows[i]];
+        for (; row >= douts[part].width; part++) row -= douts[part].width;
+        const [gradients, from, input] = [outputs[part], row * PANEL, columns[i] * PANEL];
+        let sum = 0;
+        for (let lane = 0; lane < PANEL; lane++)
+          sum += gradients[from + lane] * (inputs[input + lane] - constants[i]);
+        total[i] += sum;
+      }
+    }
+    thread.barrier();
   }
 
   // What AbsTopK and relu kept is to be seen before the mask.
@@ -197,6 +233,10 @@ export class MaskedOperations extends InputGradientOperations implements Backwar
     for (let i = first; i < end; i++) visit(indices[i], values[i]);
   }
 
+  #floats(value: Value, panel: number) {
+    return this.thread.memory.floats(this.panelOf(value, panel), value.width * PANEL);
+  }
+
   #logits() {
     return this.thread.memory.floats(this.#candidateLogits, 2 * this.sequences.length);
   }
@@ -204,8 +244,7 @@ export class MaskedOperations extends InputGradientOperations implements Backwar
   /** A value's floats, and the index of a channel of one token among them. */
   #token(value: Value, token: number) {
     const lane = token % PANEL;
-    const panel = this.panelOf(value, (token - lane) / PANEL);
-    const floats = this.thread.memory.floats(panel, value.width * PANEL);
+    const floats = this.#floats(value, (token - lane) / PANEL);
     return [floats, (channel: number) => channel * PANEL + lane] as const;
   }
 }

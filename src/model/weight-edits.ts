@@ -25,6 +25,22 @@ const LAYER_MATRICES = {
 } as const;
 
 /**
+ * A matrix by its name in the state dict.
+ * @throws SparseLensError when it is none of a linear layer
+ */
+export function matrixAt(layers: readonly LayerWeights[], name: string): SparseWeights {
+  const { layer, key } = placeOf(name);
+  const matrix = key && layers[layer]?.[key];
+  if (!matrix) throw new SparseLensError(`${name} is not a matrix of a linear layer.`);
+  return matrix;
+}
+
+function placeOf(name: string) {
+  const [, layer, rest] = /^transformer\.h\.(\d+)\.(.*)$/.exec(name) ?? [];
+  return { layer: Number(layer), key: LAYER_MATRICES[rest as keyof typeof LAYER_MATRICES] };
+}
+
+/**
  * An edited model in the engine's memory, beside the original. In two steps, since all memory of a call is claimed before
  * it is written.
  */
@@ -38,10 +54,8 @@ export function reserveEdits(
   const writes: (() => void)[] = [];
   const { memory } = thread;
   for (const { name, entries, bias } of edits) {
-    const [, layer, rest] = /^transformer\.h\.(\d+)\.(.*)$/.exec(name) ?? [];
-    const key = LAYER_MATRICES[rest as keyof typeof LAYER_MATRICES];
-    const matrix: SparseWeights | undefined = key && layers[Number(layer)]?.[key];
-    if (!matrix) throw new SparseLensError(`${name} is not a matrix of a linear layer.`);
+    const matrix = matrixAt(layers, name);
+    const { layer, key } = placeOf(name);
     const { nonzeros, rows, byRow } = matrix;
     const values = arena.floats(nonzeros);
     const biases = arena.floats(rows + 16);
@@ -55,7 +69,7 @@ export function reserveEdits(
       for (let row = 0; row < rows; row++) added[row] += bias[row];
     });
     const edited = { ...matrix, byRow: { ...byRow, values }, byColumn: null, bias: biases };
-    layers[Number(layer)] = { ...layers[Number(layer)], [key]: edited };
+    layers[layer] = { ...layers[layer], [key]: edited };
   }
   return {
     model: { ...model, layers },
