@@ -61,12 +61,9 @@ export function isSolved({ accuracy, loss }) {
   return accuracy >= SOLVED.accuracy && loss <= SOLVED.loss;
 }
 
-/** The best seed's circuit after removal of nodes; undefined where no circuit was found. */
-const thinnedOf = ({ circuits }) => circuits.find(({ thinned }) => thinned)?.thinned;
-
 /** Whether a task counts for averages: with all nodes ablated the model fails, and every seed has a circuit. */
 export function counts(found, target) {
-  return found.circuits.every(({ reached }) => reached) && thinnedOf(found).losses.select.empty > target;
+  return found.circuits.every(({ reached, empty_loss: empty }) => reached && empty > target);
 }
 
 const each = (measure) => (found) => found.circuits.map(measure);

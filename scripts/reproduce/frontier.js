@@ -11,7 +11,7 @@ import { geometricMean } from "./statistics.js";
 import { progress, Subject } from "./subject.js";
 
 /** Nine models cost nine times what one does: of each task the best circuit of the sweep. */
-const BRIEF = { seeds: 0, edgePruning: false, calibration: false };
+const BRIEF = { seeds: 0, removal: false, edgePruning: false, calibration: false };
 
 export default async function frontier(context) {
   const { run, settings, paths, tasks } = context;
@@ -44,7 +44,7 @@ export default async function frontier(context) {
   const models = rungs.map(({ run: name, values, parameters, nonzeros, loss, found }) => {
     const circuits = found
       .filter(({ task }) => counted.some((one) => one.name === task))
-      .map((one) => one.circuits[0].thinned);
+      .map((one) => one.circuits[0]);
     const size = (measure) => (circuits.length > 0 ? geometricMean(circuits.map(measure)) : null);
     return {
       ...{ run: name, values, parameters, nonzeros, pretraining_loss: loss },
@@ -52,8 +52,8 @@ export default async function frontier(context) {
       tasks: found.map(({ task, circuits: [one] }) => ({
         task,
         reached: one.reached,
-        nodes: one.thinned?.nodes,
-        edges: one.thinned?.edges,
+        nodes: one.nodes,
+        edges: one.edges,
       })),
     };
   });
@@ -96,7 +96,7 @@ function report({ models, tasks, settings }, common) {
     ...[nats(loss), count(nodes), count(edges)],
   ]);
   return page([
-    `Geometric mean circuit size at a target loss of ${settings.target} (uncalibrated, after node removal) over ${tasks.length} tasks: of the ${common} that every model of the ladder itself does within the target, those for which a circuit was found in each, and no empty one. The best of ${settings.kCoefs.length} values of k_coef, on one search seed.`,
+    `Geometric mean circuit size at a target loss of ${settings.target} (uncalibrated, as bisection cuts the nodes) over ${tasks.length} tasks: of the ${common} that every model of the ladder itself does within the target, those for which a circuit was found in each, and no empty one. The best of ${settings.kCoefs.length} values of k_coef, on one search seed.`,
     table([...keys, "parameters", "nonzeros", "pretraining loss", "nodes", "edges"], rows),
     `Tasks: ${tasks.map((task) => `\`${task}\``).join(", ") || "none"}.`,
   ]);

@@ -4,6 +4,7 @@ import {
   assembleCircuit,
   circuitEdges,
   edgeConstants,
+  lossOfNodes,
   MASK_TRAINING_DEFAULTS,
   orderByMasks,
   pruneEdges,
@@ -48,7 +49,9 @@ export async function findCircuits(subject, tasks) {
   await runTrials(again.filter(({ seed }) => seed > 0));
   const found = await subject.each(again, ({ search, k_coef, seed }, masked) => {
     const trial = search.trials.get(`${k_coef} ${seed}`);
-    return run.once(`${folder(search.task)}/seed-${seed}.json`, () => measureTrial(masked, trial));
+    return run.once(`${folder(search.task)}/seed-${seed}.json`, () =>
+      measureTrial(masked, search.splits, trial),
+    );
   });
   for (const [i, search] of searches.entries()) {
     search.circuits = found.slice(i * seeds.length, (i + 1) * seeds.length);
@@ -62,7 +65,7 @@ export async function findCircuits(subject, tasks) {
         work(subject, masked, splits, { best, base, trial: trials.get(`${k_coef} ${best.seed}`) }),
       );
     });
-  await extend("thinned", thinnedNodes);
+  if (settings.removal) await extend("thinned", thinnedNodes);
   if (settings.calibration) await extend("calibrated", calibratedNodes);
   if (settings.edgePruning) await extend("pruned", prunedEdges);
   return searches.map(({ task, k_coef, trials, circuits: each }) => {
@@ -94,11 +97,14 @@ function smallest(trials) {
 }
 
 /** The circuit of one trial: the nodes that bisection kept, and their edges. */
-async function measureTrial(masked, { settings: { seed }, order, k, loss, reached }) {
+async function measureTrial(masked, { select }, { settings: { seed }, order, k, loss, reached }) {
   if (!reached) return { seed, reached: false, loss };
   const nodes = order.slice(0, k).sort((a, b) => a - b);
   const edges = await circuitEdges(masked, nodes);
-  return { seed, reached: true, nodes: k, edges: edges.length, loss };
+  return {
+    ...{ seed, reached: true, nodes: k, edges: edges.length },
+    ...{ loss, empty_loss: await lossOfNodes(masked, select, []) },
+  };
 }
 
 /** The best seed's circuit without the nodes that it can do without: that which stands for the task, with all measures. */

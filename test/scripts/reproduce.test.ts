@@ -51,10 +51,7 @@ test("the circuit that stands for a task: fewest edges, then nodes, then the lea
 
 test("a task counts for means where every seed has a circuit and the empty one fails", async () => {
   const { counts } = await load("circuits");
-  const circuit = (reached: boolean, empty: number) => ({
-    reached,
-    thinned: reached ? { losses: { select: { empty } } } : undefined,
-  });
+  const circuit = (reached: boolean, empty: number) => ({ reached, empty_loss: reached ? empty : undefined });
   expect(counts({ circuits: [circuit(true, 0.7), circuit(true, 0.7)] }, 0.15)).toBe(true);
   expect(counts({ circuits: [circuit(true, 0.7), circuit(false, 0.7)] }, 0.15)).toBe(false);
   expect(counts({ circuits: [circuit(true, 0.1)] }, 0.15)).toBe(false);
