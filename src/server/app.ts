@@ -21,6 +21,7 @@ import { RequestTime } from "./request-time.js";
 import type { ServedModel } from "./served-model.js";
 import type { Site } from "./site.js";
 import { staticFiles } from "./static-files.js";
+import { untilAborted } from "./until-aborted.js";
 
 export interface AppOptions extends GuardOptions {
   readonly site: Site;
@@ -90,7 +91,8 @@ export function createApp(options: AppOptions): Hono {
       let goesOn = false;
       try {
         time.afterwards(await served.completions.turn(signal));
-        const model = await served.model();
+        // It is loaded for those who come after, too.
+        const model = await untilAborted(served.model(), signal);
         const answer = { id: served.id, model, request: prepareCompletion(model, settings), signal };
         if (!request.stream) return c.json(await wholeCompletion(answer));
         const withUsage = request.stream_options?.include_usage ?? false;
