@@ -39,6 +39,21 @@ export interface AppOptions extends GuardOptions {
 /** Bytes of a request: a prompt longer than any model here reads. */
 const MOST_BODY = 2 ** 18;
 
+/** What pages may do: everything comes from here, and nothing goes elsewhere. */
+const CONTENT_SECURITY_POLICY = {
+  defaultSrc: ["'self'"],
+  // Without it no WebAssembly is compiled.
+  scriptSrc: ["'self'", "'wasm-unsafe-eval'"],
+  // Charts bring style sheets of their own.
+  styleSrc: ["'self'", "'unsafe-inline'"],
+  // The icon.
+  imgSrc: ["'self'", "data:"],
+  objectSrc: ["'none'"],
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+  frameAncestors: ["'self'"],
+};
+
 /** The explorer's site and its API, as a function from requests to responses. */
 export function createApp(options: AppOptions): Hono {
   const { site, models, version, timeout, onFault } = options;
@@ -58,6 +73,7 @@ export function createApp(options: AppOptions): Hono {
 
   app.use(
     secureHeaders({
+      contentSecurityPolicy: CONTENT_SECURITY_POLICY,
       // Together they isolate the pages, without which they had no shared memory, and so one thread only.
       crossOriginOpenerPolicy: "same-origin",
       crossOriginEmbedderPolicy: "require-corp",
