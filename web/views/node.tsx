@@ -15,6 +15,7 @@ import { pretrainingView, taskActivations } from "../engine/node-facts.js";
 import { planRun } from "../engine/run.js";
 import { QUICK_PAIRS } from "../engine/task.js";
 import { splitNode } from "../graph/build.js";
+import { MissingTask } from "../parts/missing-task.js";
 import { TokenStrip, visible } from "../parts/tokens.js";
 import { toggle, toggleMembership } from "../state/actions.js";
 import { readNote, writeNote } from "../state/notes.js";
@@ -484,7 +485,7 @@ const SHOWN_TOKENS = 20;
 function TaskHeatMap() {
   const found = onTask.value.value;
   const of = session.value;
-  if (!quickBatch.value || !of) return null;
+  if (!quickBatch.value || !of) return <MissingTask />;
   if (!found) return <p class="note">{onTask.value.error ?? "Computing activations on the task …"}</p>;
   const { batch, prompts } = found;
   const [first, second] = [0, 1].map((side) => visible(of.text(batch.candidates[side])));
