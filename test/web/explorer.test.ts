@@ -231,6 +231,16 @@ describe.skipIf(!chromiumPath)("the explorer", () => {
       await expect.poll(() => new URL(page.url()).hash).toContain("circuit=audited");
     });
 
+    it.skipIf(!isolated)("puts a row of many nodes on several lines, all in sight", async () => {
+      const wide = Array.from({ length: 60 }, (_, channel) => `0.attn.act_in:${channel}`);
+      const nodes = [...wide, ...circuit.nodes.filter((node) => /attn\.[qkv]:/.test(node))];
+      await open(`#circuit?kernels=${KERNELS}`);
+      await drop(page, Buffer.from(formatCircuit({ ...circuit, nodes, edges: [] })), "wide.json");
+      await expect.poll(() => page.locator(".graph g.node").count(), { timeout: 20_000 }).toBe(nodes.length);
+      await settled(page);
+      expect(await page.evaluate(crowdedNodes)).toEqual([]);
+    });
+
     it("says in words what is wrong with a file", async () => {
       await open(`#circuit?kernels=${KERNELS}`);
       await drop(page, Buffer.from("nonsense"), "x.json");
@@ -250,6 +260,7 @@ describe.skipIf(!chromiumPath)("the explorer", () => {
             width,
           );
           expect(await page.getByRole("alert").count(), view).toBe(0);
+          if (view === "circuit") expect(await page.evaluate(namesOverNodes)).toEqual([]);
         }
         await page.setViewportSize({ width: 1280, height: 800 });
       },
@@ -321,6 +332,41 @@ async function makeCircuit(model: Model, { task }: TaskBatch): Promise<Circuit> 
     ...{ node_scores: null, edge_scores: null, calibration: null, losses: {} },
     found: { method: "masks", settings: {}, steps: [], candidates: 1 },
   };
+}
+
+/** In the page: names of rows in the graph that lie on nodes. */
+function namesOverNodes(): string[] {
+  const boxes = (selector: string) =>
+    [...document.querySelectorAll(selector)].map((one) => ({ one, box: one.getBoundingClientRect() }));
+  const nodes = boxes(".graph g.node rect, .graph g.end rect");
+  const names = boxes(".graph-rows span").filter(({ box }) =>
+    // A pixel is nothing that one sees.
+    nodes.some(
+      ({ box: node }) =>
+        Math.min(box.right, node.right) - Math.max(box.left, node.left) > 1 &&
+        Math.min(box.bottom, node.bottom) - Math.max(box.top, node.top) > 1,
+    ),
+  );
+  return names.map(({ one }) => one.textContent!);
+}
+
+/** In the page: nodes of the graph that lie on others, or out of sight. */
+function crowdedNodes(): string[] {
+  const frame = document.querySelector(".graph")!.getBoundingClientRect();
+  const boxes = [...document.querySelectorAll(".graph [data-node] rect")].map((one) => ({
+    name: one.parentElement!.getAttribute("data-node")!,
+    box: one.getBoundingClientRect(),
+  }));
+  const isCrowded = (box: DOMRect) =>
+    box.left < frame.left ||
+    box.right > frame.right ||
+    boxes.some(
+      ({ box: other }) =>
+        other !== box &&
+        Math.min(box.right, other.right) > Math.max(box.left, other.left) &&
+        Math.min(box.bottom, other.bottom) > Math.max(box.top, other.top),
+    );
+  return boxes.filter(({ box }) => isCrowded(box)).map(({ name }) => name);
 }
 
 async function settled(page: Page): Promise<void> {

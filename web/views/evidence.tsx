@@ -342,7 +342,9 @@ function AuditControls() {
               [outcome.plain, outcome.calibrated].map((one, i) => (
                 <>
                   <td key={`nodes ${i}`}>{size(one)}</td>
-                  <td key={`loss ${i}`}>{one.loss.toFixed(4)}</td>
+                  <td key={`loss ${i}`} class="number">
+                    {one.loss.toFixed(4)}
+                  </td>
                 </>
               ))
             ) : (
@@ -420,7 +422,15 @@ function SearchHistory() {
           of={[found, task, theme.value]}
           draw={(plot, width) =>
             plot.plot({
-              ...{ width, height: 220, marginLeft: 44, marginBottom: 36, marginTop: 24 },
+              ...{
+                width,
+                height: 220,
+                marginLeft: 44,
+                marginBottom: 36,
+                marginTop: 24,
+                insetTop: 10,
+                insetRight: 10,
+              },
               x: { label: "nodes", zero: true },
               y: { label: "task loss, select split (nat)", zero: true, grid: true },
               symbol: { legend: true, domain: ["reached", "missed"], range: ["circle", "cross"] },

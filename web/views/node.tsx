@@ -230,8 +230,8 @@ function Overview() {
     <div>
       <h2>{task.name}</h2>
       <p>
-        {one.nodes.length} nodes that suffice for the task while all others are ablated ({ablation}). Choose a
-        node in the graph to see what it reads, writes and answers to; double-click switches it off.
+        A circuit of {one.nodes.length} nodes: while it runs alone, all others are ablated ({ablation}).
+        Choose a node in the graph to see what it reads, writes and answers to; double-click switches it off.
       </p>
       <h3>
         Task loss{" "}
@@ -533,7 +533,7 @@ function TaskHeatMap() {
             x: {
               label: "token, counted from the end",
               domain: Array.from({ length: SHOWN_TOKENS }, (_, i) => i + 1 - SHOWN_TOKENS),
-              ticks: [1 - SHOWN_TOKENS, -10, 0],
+              ticks: [-15, -10, -5, 0],
             },
             y: {
               label: "pair",
