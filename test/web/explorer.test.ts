@@ -34,7 +34,8 @@ const PAIRS = 256;
 /** What agrees bit for bit names its kernels. */
 const KERNELS = "simd";
 
-describe.skipIf(!chromiumPath)("the explorer", () => {
+// Much is computed, on machines that may have other things to do.
+describe.skipIf(!chromiumPath)("the explorer", { timeout: 120_000 }, () => {
   let directory: string;
   let model: Model;
   let batch: TaskBatch;
