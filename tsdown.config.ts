@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "tsdown";
+import { licences } from "./scripts/licences.js";
 
 /** `#platform` is src/platform/node.ts or browser.ts. */
 const platform = (name: string) => ({
@@ -39,7 +40,12 @@ export default defineConfig([
     plugins: [platform("node")],
     dts: { entry: "src/index.ts" },
   },
-  { ...browser, entry: { index: "src/index.ts" }, dts: { entry: "src/index.ts" } },
-  // Apart, so that it is one file: bundlers copy it, or make a classic script of it.
+  {
+    ...browser,
+    entry: { index: "src/index.ts" },
+    plugins: [...browser.plugins, licences],
+    dts: { entry: "src/index.ts" },
+  },
+  // Apart, so that it is one file: bundlers copy it, or make a classic script of it. It bundles nothing of others.
   { ...browser, entry: { worker: "src/runtime/worker.ts" }, dts: false },
 ]);

@@ -1,5 +1,5 @@
 import { useEffect } from "preact/hooks";
-import { openFile } from "./state/open-file.js";
+import { openFiles } from "./state/open-file.js";
 import { view } from "./state/store.js";
 import { opening, sessionError } from "./state/work.js";
 import { CircuitView } from "./views/circuit.js";
@@ -23,7 +23,7 @@ export function Content() {
       {view.value === "evidence" && <EvidenceView />}
       {view.value === "tour" && <TourView />}
       <p class="drop-hint" aria-hidden="true">
-        Drop a circuit file or a viz_data.pt
+        Drop a circuit file, a viz_data.pt, or the .jsonl of a task of your own
       </p>
     </>
   );
@@ -46,7 +46,7 @@ function Opening() {
   );
 }
 
-/** Circuit files and `viz_data.pt`, dropped anywhere. */
+/** Files that are dropped anywhere. */
 function acceptFiles(): () => void {
   const root = document.documentElement;
   const over = (event: DragEvent) => {
@@ -61,7 +61,7 @@ function acceptFiles(): () => void {
     delete root.dataset.dropping;
     if (!event.dataTransfer?.files.length) return;
     event.preventDefault();
-    for (const file of event.dataTransfer.files) await openFile(file);
+    await openFiles(event.dataTransfer.files);
   };
   addEventListener("dragover", over);
   addEventListener("dragleave", leave);

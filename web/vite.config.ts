@@ -2,6 +2,7 @@ import { createReadStream, statSync } from "node:fs";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
+import { licences } from "../scripts/licences.js";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -40,12 +41,11 @@ export default defineConfig({
   // Any static host, in any directory.
   base: "./",
   resolve,
-  plugins: [library, site],
+  plugins: [library, site, licences],
   worker: { format: "es", plugins: () => [library] },
   build: {
     outDir: path("../dist/web"),
     emptyOutDir: true,
-    license: { fileName: "third-party-licences.txt" },
     target: "es2022",
     chunkSizeWarningLimit: 2000,
     reportCompressedSize: false,

@@ -21,6 +21,7 @@ import { RequestTime } from "./request-time.js";
 import type { ServedModel } from "./served-model.js";
 import type { Site } from "./site.js";
 import { staticFiles } from "./static-files.js";
+import { untilAborted } from "./until-aborted.js";
 
 export interface AppOptions extends GuardOptions {
   readonly site: Site;
@@ -37,6 +38,21 @@ export interface AppOptions extends GuardOptions {
 
 /** Bytes of a request: a prompt longer than any model here reads. */
 const MOST_BODY = 2 ** 18;
+
+/** What pages may do: everything comes from here, and nothing goes elsewhere. */
+const CONTENT_SECURITY_POLICY = {
+  defaultSrc: ["'self'"],
+  // Without it no WebAssembly is compiled.
+  scriptSrc: ["'self'", "'wasm-unsafe-eval'"],
+  // Charts bring style sheets of their own.
+  styleSrc: ["'self'", "'unsafe-inline'"],
+  // The icon.
+  imgSrc: ["'self'", "data:"],
+  objectSrc: ["'none'"],
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+  frameAncestors: ["'self'"],
+};
 
 /** The explorer's site and its API, as a function from requests to responses. */
 export function createApp(options: AppOptions): Hono {
@@ -57,6 +73,7 @@ export function createApp(options: AppOptions): Hono {
 
   app.use(
     secureHeaders({
+      contentSecurityPolicy: CONTENT_SECURITY_POLICY,
       // Together they isolate the pages, without which they had no shared memory, and so one thread only.
       crossOriginOpenerPolicy: "same-origin",
       crossOriginEmbedderPolicy: "require-corp",
@@ -90,7 +107,8 @@ export function createApp(options: AppOptions): Hono {
       let goesOn = false;
       try {
         time.afterwards(await served.completions.turn(signal));
-        const model = await served.model();
+        // It is loaded for those who come after, too.
+        const model = await untilAborted(served.model(), signal);
         const answer = { id: served.id, model, request: prepareCompletion(model, settings), signal };
         if (!request.stream) return c.json(await wholeCompletion(answer));
         const withUsage = request.stream_options?.include_usage ?? false;

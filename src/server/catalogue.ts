@@ -19,6 +19,7 @@ export interface CatalogueModel {
   readonly path: string;
   /** What the model is loaded from: configuration, weights (with their shards) and tokenizer. */
   readonly files: readonly CatalogueFile[];
+  /** The first is shown unless the address says otherwise. */
   readonly circuits: readonly CatalogueCircuit[];
   /** Means of the nodes over the pretraining distribution (`means-….safetensors`). */
   readonly means: string | null;

@@ -5,6 +5,7 @@ import { type LocalFiles, requireLocalFiles } from "../io/local-files.js";
 import type { ModelConfig } from "../model/config.js";
 import { describe } from "../model/description.js";
 import { NodeIndex } from "../model/node-index.js";
+import { tasks } from "../tasks/registry.js";
 import { addressable, uniqueName } from "./names.js";
 
 /** A circuit in a directory, with what belongs to it. */
@@ -52,6 +53,22 @@ export async function findCircuits(paths: readonly string[]): Promise<FoundCircu
     }
   }
   return circuits.map((found) => ({ ...found, audit: auditOf(found, audits)?.file ?? null }));
+}
+
+/**
+ * In the order in which they are offered, of which the first is shown: by task as the library lists them, those with an audit first;
+ * controls at the end.
+ */
+export function inOrder(circuits: readonly FoundCircuit[]): FoundCircuit[] {
+  const place = ({ circuit, audit, control }: FoundCircuit) => {
+    const task = tasks.findIndex(({ name }) => name === circuit.task.name);
+    return [control === null ? 0 : 1, task < 0 ? tasks.length : task, audit === null ? 1 : 0];
+  };
+  return circuits.toSorted((one, other) => {
+    const [a, b] = [place(one), place(other)];
+    const differing = a.findIndex((part, i) => part !== b[i]);
+    return differing < 0 ? 0 : a[differing] - b[differing];
+  });
 }
 
 /** @throws SparseLensError when a circuit names a node that the model lacks */

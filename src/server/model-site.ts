@@ -1,8 +1,8 @@
 import { type LocalFiles, requireLocalFiles } from "../io/local-files.js";
 import { meansFileName } from "../io/model-files.js";
 import type { CatalogueCircuit, CatalogueModel } from "./catalogue.js";
-import { checkCircuits, type FoundCircuit, findCircuits } from "./found-circuits.js";
-import { addressable } from "./names.js";
+import { checkCircuits, type FoundCircuit, findCircuits, inOrder } from "./found-circuits.js";
+import { addressable, uniqueName } from "./names.js";
 import { type PreparedModel, pathOf } from "./prepared-model.js";
 import type { SiteContent } from "./site.js";
 
@@ -52,7 +52,11 @@ export async function modelSite(model: PreparedModel, options: ModelSiteOptions)
     modelFiles.push({ name, bytes: await files.size(file) });
   }
   const places = await present(files, directory, ["circuits", "audits"], "directory");
-  const circuits = [...(await findCircuits(places)), ...options.circuits];
+  const ids = new Set<string>();
+  const circuits = inOrder([...(await findCircuits(places)), ...options.circuits]).map((found) => ({
+    ...found,
+    id: uniqueName(found.id, ids),
+  }));
   checkCircuits(circuits, config);
   const entries = circuits.map((found) => circuitEntry(found, add));
 

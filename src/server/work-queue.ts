@@ -1,4 +1,5 @@
 import { ApiError } from "./api-error.js";
+import { untilAborted } from "./until-aborted.js";
 
 /** Work that is done one at a time; only so much of it may wait. */
 export class WorkQueue {
@@ -29,18 +30,11 @@ export class WorkQueue {
     });
     // Who gave up waiting still has its place until those before it are done.
     this.#last = before.then(() => ended);
-    let abort = () => {};
-    const aborted = new Promise<never>((_, reject) => {
-      abort = () => reject(signal.reason);
-      signal.addEventListener("abort", abort);
-    });
     try {
-      await Promise.race([before, aborted]);
+      await untilAborted(before, signal);
     } catch (error) {
       end();
       throw error;
-    } finally {
-      signal.removeEventListener("abort", abort);
     }
     return () => end();
   }

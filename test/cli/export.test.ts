@@ -61,12 +61,6 @@ test("a run's model with everything that lies with it", async () => {
       })),
       circuits: [
         {
-          ...{ id: "controls-a-task-without-meaning-quotes", ...one },
-          path: `${path}circuits/controls-a-task-without-meaning-quotes.json`,
-          audit: `${path}audits/controls-a-task-without-meaning-quotes.json`,
-          control: "a task without meaning",
-        },
-        {
           ...{ id: "quotes-0.15-edges", ...one, edges: pruned.edges.length },
           path: `${path}circuits/quotes-0.15-edges.json`,
           audit: `${path}audits/quotes-0.15-edges.json`,
@@ -80,6 +74,12 @@ test("a run's model with everything that lies with it", async () => {
         {
           ...{ id: "viz_data", ...one, task: "unknown", path: `${path}circuits/viz_data.pt` },
           ...{ audit: null, control: null },
+        },
+        {
+          ...{ id: "controls-a-task-without-meaning-quotes", ...one },
+          path: `${path}circuits/controls-a-task-without-meaning-quotes.json`,
+          audit: `${path}audits/controls-a-task-without-meaning-quotes.json`,
+          control: "a task without meaning",
         },
       ],
       means: `${path}means-0123456789ab.safetensors`,

@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -68,8 +69,21 @@ describe("the archive", () => {
     expect(packed).toContain("LICENSE");
     expect(packed).toContain("dist/web/index.html");
     const allowed =
-      /^(dist\/(node|browser)\/[\w-]+(\.js|\.d\.ts)|dist\/web\/(index\.html|third-party-licences\.txt|assets\/[\w.-]+\.(js|css))|models\/.+|docs\/.+\.(md|svg)|[A-Z]+(\.md)?|package\.json)$/;
+      /^(dist\/(node|browser)\/[\w-]+(\.js|\.d\.ts)|dist\/(browser|web)\/third-party-licences\.txt|dist\/web\/(index\.html|assets\/[\w.-]+\.(js|css))|models\/.+|docs\/.+\.(md|svg)|[A-Z]+(\.md)?|package\.json)$/;
     expect(packed.filter((path) => !allowed.test(path))).toEqual([]);
+  });
+
+  it("has the licences of all that is bundled for browsers", () => {
+    const bundle = `${project}/node_modules/sparselens/dist/browser`;
+    const sources = readdirSync(bundle)
+      .filter((name) => /\.(js|d\.ts)$/.test(name))
+      .map((name) => readFileSync(`${bundle}/${name}`, "utf8"));
+    const regions = sources.join("\n").matchAll(/^\/\/#region .*node_modules\/((?:@[^/]+\/)?[^/]+)/gm);
+    const bundled = new Set(Array.from(regions, ([, name]) => name));
+    expect(bundled).toContain("hyparquet");
+    const notices = readFileSync(`${bundle}/third-party-licences.txt`, "utf8").split(/^## /m).slice(1);
+    expect(new Set(notices.map((notice) => notice.slice(0, notice.indexOf(" "))))).toEqual(bundled);
+    for (const notice of notices) expect(notice).toMatch(/Permission is hereby granted|Apache License/);
   });
 
   it("has every file that its manifest points to", () => {

@@ -54,6 +54,10 @@ describe("the site", () => {
     expect(page.headers.get("cross-origin-opener-policy")).toBe("same-origin");
     expect(page.headers.get("cross-origin-embedder-policy")).toBe("require-corp");
     expect(page.headers.get("x-content-type-options")).toBe("nosniff");
+    const policy = page.headers.get("content-security-policy");
+    expect(policy).toContain("default-src 'self';");
+    expect(policy).toContain("script-src 'self' 'wasm-unsafe-eval';");
+    expect(policy).not.toContain("http");
     const types = {
       "/assets/app-1a2b.js": /^text\/javascript/,
       "/catalogue.json": /^application\/json/,

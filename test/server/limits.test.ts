@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { loadModel, type Model } from "../../dist/node/index.js";
 import { createApp } from "../../src/server/app.js";
 import { ServedModel } from "../../src/server/served-model.js";
@@ -70,6 +70,25 @@ describe("a request that takes too long", () => {
     endCompletion();
     endLookup();
     expect((await complete(appOf(model, 20_000), { prompt: [1], max_tokens: 1 })).status).toBe(200);
+  });
+
+  test("does not wait longer for a model that is being loaded, and leaves it to others", async () => {
+    let finish = (_: Model) => {};
+    const loading = new Promise<Model>((resolve) => {
+      finish = resolve;
+    });
+    const load = vi.spyOn(model, "model").mockReturnValue(loading as never);
+    const faults: unknown[] = [];
+    const request = { prompt: [1], max_tokens: 1 };
+    const hasty = complete(appOf(model, 100, faults), request);
+    const patient = complete(appOf(model, 20_000, faults), request);
+    const refused = await hasty;
+    expect(refused.status).toBe(503);
+    expect((await refused.json()).error.message).toContain("longer than 0.1 s");
+    finish(engine);
+    expect((await patient).status).toBe(200);
+    load.mockRestore();
+    expect(faults).toEqual([]);
   });
 
   test("is no longer worked on when its client has left", async () => {

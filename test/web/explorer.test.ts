@@ -18,10 +18,14 @@ import {
   type TaskBatch,
   tasks,
 } from "../../dist/node/index.js";
-import { formatCatalogue } from "../../src/server/catalogue.js";
+import { buildSite } from "../../src/server/build-site.js";
+import { type CatalogueModel, formatCatalogue } from "../../src/server/catalogue.js";
+import { serve } from "../../src/server/serve.js";
+import type { Site } from "../../src/server/site.js";
+import { taskFromJsonLines } from "../../src/tasks/json-lines.js";
 import { chromiumPath, launchChromium } from "../support/chromium.js";
 import { trainedModel } from "../support/trained-model.js";
-import { startWebServer, type WebServer } from "../support/web-server.js";
+import { startWebServer } from "../support/web-server.js";
 
 const root = new URL("../..", import.meta.url).pathname;
 const modelDirectory = trainedModel;
@@ -30,11 +34,13 @@ const PAIRS = 256;
 /** What agrees bit for bit names its kernels. */
 const KERNELS = "simd";
 
-describe.skipIf(!chromiumPath)("the explorer", () => {
+// Much is computed, on machines that may have other things to do.
+describe.skipIf(!chromiumPath)("the explorer", { timeout: 120_000 }, () => {
   let directory: string;
   let model: Model;
   let batch: TaskBatch;
   let circuit: Circuit;
+  let site: Site;
   let browser: Browser;
 
   beforeAll(async () => {
@@ -46,24 +52,27 @@ describe.skipIf(!chromiumPath)("the explorer", () => {
     mkdirSync(join(directory, "circuits"));
     writeFileSync(join(directory, "circuits/made.json"), formatCircuit(circuit));
     const files = ["config.json", "model.safetensors", "tokenizer.json"];
-    writeFileSync(
-      join(directory, "catalogue.json"),
-      formatCatalogue({
-        models: [
-          {
-            ...{ id: "default", title: "The embedded model", path: "models/default/" },
-            files: files.map((name) => ({ name, bytes: statSync(`${modelDirectory}/${name}`).size })),
-            circuits: [
-              {
-                ...{ id: "made", path: "circuits/made.json", task: circuit.task.name, target_loss: null },
-                ...{ nodes: circuit.nodes.length, edges: circuit.edges.length, audit: null, control: null },
-              },
-            ],
-            ...{ means: null, card: null, curve: null, trials: null, documents: null },
-          },
-        ],
-      }),
-    );
+    const path = "models/default/";
+    const made = {
+      ...{ id: "made", path: "circuits/made.json", task: circuit.task.name, target_loss: null },
+      ...{ nodes: circuit.nodes.length, edges: circuit.edges.length, audit: null, control: null },
+    };
+    const entry: CatalogueModel = {
+      ...{ id: "default", title: "The embedded model", path },
+      files: files.map((name) => ({ name, bytes: statSync(`${modelDirectory}/${name}`).size })),
+      circuits: [made, { ...made, id: "audited", audit: "audits/audited.json" }],
+      ...{ means: null, card: null, curve: null, trials: null, documents: null },
+    };
+    const served = new Map([
+      [made.path, { file: join(directory, made.path) }],
+      [
+        "audits/audited.json",
+        { file: `${root}models/default/circuits/single_double_quote-audit/audit.json` },
+      ],
+      ...files.map((name) => [path + name, { file: `${modelDirectory}/${name}` }] as const),
+    ]);
+    site = await buildSite(`${root}dist/web`, [{ entry, files: served }]);
+    writeFileSync(join(directory, "catalogue.json"), formatCatalogue({ models: [entry] }));
     browser = await launchChromium();
   }, 120_000);
 
@@ -77,10 +86,25 @@ describe.skipIf(!chromiumPath)("the explorer", () => {
     ["with threads", true],
     ["on one thread, without special headers", false],
   ])("%s", (_, isolated) => {
-    let server: WebServer;
+    let server: { readonly url: string; close(): Promise<void> };
     let page: Page;
+    /** What the browser complained about. */
+    const complaints: string[] = [];
 
     beforeAll(async () => {
+      server = await (isolated ? serve({ site, models: [], port: 0, version: "1" }) : serveFiles());
+      page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+      page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+      page.on("pageerror", ({ message }) => complaints.push(message));
+    });
+    afterAll(async () => {
+      await page?.close();
+      await server?.close();
+      // Of the policy on what pages may load and run, too.
+      expect(complaints).toEqual([]);
+    });
+
+    async function serveFiles() {
       const mounts = {
         ...{
           "/catalogue.json": join(directory, "catalogue.json"),
@@ -88,17 +112,13 @@ describe.skipIf(!chromiumPath)("the explorer", () => {
         },
         ...{ "/models/default/": `${modelDirectory}/`, "/": `${root}dist/web/` },
       };
-      server = await startWebServer({ mounts, isolated });
-      page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    });
-    afterAll(async () => {
-      await page?.close();
-      await server?.close();
-    });
+      const { origin, close } = await startWebServer({ mounts });
+      return { url: `${origin}/`, close };
+    }
 
     const open = async (hash: string) => {
       await page.goto("about:blank");
-      await page.goto(`${server.origin}/index.html${hash}`);
+      await page.goto(`${server.url}index.html${hash}`);
       await settled(page);
     };
 
@@ -185,6 +205,43 @@ describe.skipIf(!chromiumPath)("the explorer", () => {
       expect(new URL(page.url()).hash).toContain("circuit=local:viz_data.pt");
     });
 
+    it("measures on a task of one's own, once its file is there", async () => {
+      const lines = batch.pairs.slice(0, 40).map((pair) => `${JSON.stringify(pair)}\n`);
+      const own = { ...circuit, task: { name: "mine", templates: "standard" } };
+      await open(`#intervene?kernels=${KERNELS}&scope=circuit`);
+      await drop(page, Buffer.from(formatCircuit(own)), "own.json");
+      await expect.poll(() => page.locator("aside").textContent()).toContain("mine.jsonl");
+      await drop(page, Buffer.from(lines.join("")), "mine.jsonl");
+      const pairs = prepareTask(taskFromJsonLines(lines.join(""), "mine"), model.tokenizer!, {
+        ...{ split: "select", seed: 0, count: PAIRS, maxTokens: model.config.block_size },
+      }) as TaskBatch;
+      expect(pairs.count).toBeLessThan(40);
+      const options = { ablation: await circuitAblation(model, own) };
+      const { loss } = scoreCandidates(await candidateLogits(model, pairs, options));
+      await expect.poll(shownLoss, { timeout: 30_000 }).toBeCloseTo(loss, 6);
+      // It is kept.
+      await page.reload();
+      await expect.poll(shownLoss, { timeout: 30_000 }).toBeCloseTo(loss, 6);
+      await drop(page, Buffer.from('{"prompts": ["a"]}'), "bad.jsonl");
+      await expect.poll(() => page.getByRole("alert").textContent()).toContain("bad.jsonl, line 1");
+    }, 60_000);
+
+    it.skipIf(!isolated)("leads from a circuit without an audit to one that has it", async () => {
+      await open(`#evidence?kernels=${KERNELS}`);
+      await page.getByRole("button", { name: /^That of \d+ nodes/ }).click();
+      await expect.poll(() => new URL(page.url()).hash).toContain("circuit=audited");
+    });
+
+    it.skipIf(!isolated)("puts a row of many nodes on several lines, all in sight", async () => {
+      const wide = Array.from({ length: 60 }, (_, channel) => `0.attn.act_in:${channel}`);
+      const nodes = [...wide, ...circuit.nodes.filter((node) => /attn\.[qkv]:/.test(node))];
+      await open(`#circuit?kernels=${KERNELS}`);
+      await drop(page, Buffer.from(formatCircuit({ ...circuit, nodes, edges: [] })), "wide.json");
+      await expect.poll(() => page.locator(".graph g.node").count(), { timeout: 20_000 }).toBe(nodes.length);
+      await settled(page);
+      expect(await page.evaluate(crowdedNodes)).toEqual([]);
+    });
+
     it("says in words what is wrong with a file", async () => {
       await open(`#circuit?kernels=${KERNELS}`);
       await drop(page, Buffer.from("nonsense"), "x.json");
@@ -204,20 +261,22 @@ describe.skipIf(!chromiumPath)("the explorer", () => {
             width,
           );
           expect(await page.getByRole("alert").count(), view).toBe(0);
+          if (view === "circuit") expect(await page.evaluate(namesOverNodes)).toEqual([]);
         }
         await page.setViewportSize({ width: 1280, height: 800 });
       },
       120_000,
     );
 
+    async function shownLoss(): Promise<number> {
+      const shown = page.locator("[data-loss]");
+      return (await shown.count()) === 0 ? Number.NaN : Number(await shown.getAttribute("data-loss"));
+    }
+
     /** That what is on the screen is what the library computes. */
     async function expectRun(off: readonly string[], set?: { node: string; value: number }) {
       const { loss, logits, text } = await scoreOf(circuit, off, set);
-      await expect
-        .poll(async () => Number(await page.locator("[data-loss]").getAttribute("data-loss")), {
-          timeout: 30_000,
-        })
-        .toBeCloseTo(loss, 6);
+      await expect.poll(shownLoss, { timeout: 30_000 }).toBeCloseTo(loss, 6);
       for (const [i, logit] of logits.entries()) {
         await expect.poll(() => page.locator(`[data-logit="${i}"]`).textContent()).toBe(logit.toFixed(3));
       }
@@ -276,10 +335,45 @@ async function makeCircuit(model: Model, { task }: TaskBatch): Promise<Circuit> 
   };
 }
 
+/** In the page: names of rows in the graph that lie on nodes. */
+function namesOverNodes(): string[] {
+  const boxes = (selector: string) =>
+    [...document.querySelectorAll(selector)].map((one) => ({ one, box: one.getBoundingClientRect() }));
+  const nodes = boxes(".graph g.node rect, .graph g.end rect");
+  const names = boxes(".graph-rows span").filter(({ box }) =>
+    // A pixel is nothing that one sees.
+    nodes.some(
+      ({ box: node }) =>
+        Math.min(box.right, node.right) - Math.max(box.left, node.left) > 1 &&
+        Math.min(box.bottom, node.bottom) - Math.max(box.top, node.top) > 1,
+    ),
+  );
+  return names.map(({ one }) => one.textContent!);
+}
+
+/** In the page: nodes of the graph that lie on others, or out of sight. */
+function crowdedNodes(): string[] {
+  const frame = document.querySelector(".graph")!.getBoundingClientRect();
+  const boxes = [...document.querySelectorAll(".graph [data-node] rect")].map((one) => ({
+    name: one.parentElement!.getAttribute("data-node")!,
+    box: one.getBoundingClientRect(),
+  }));
+  const isCrowded = (box: DOMRect) =>
+    box.left < frame.left ||
+    box.right > frame.right ||
+    boxes.some(
+      ({ box: other }) =>
+        other !== box &&
+        Math.min(box.right, other.right) > Math.max(box.left, other.left) &&
+        Math.min(box.bottom, other.bottom) > Math.max(box.top, other.top),
+    );
+  return boxes.filter(({ box }) => isCrowded(box)).map(({ name }) => name);
+}
+
 async function settled(page: Page): Promise<void> {
   // What was asked for has begun before it is waited for.
   await page.waitForTimeout(100);
-  await page.waitForFunction("document.documentElement.dataset.busy === 'false'", null, { timeout: 60_000 });
+  await page.locator('html[data-busy="false"]').waitFor({ state: "attached", timeout: 60_000 });
 }
 
 async function drop(page: Page, bytes: Buffer, name: string): Promise<void> {

@@ -12,6 +12,8 @@ test("the explorer carries the licences of what is bundled in it, wherever it is
   for (const name of ["@observablehq/plot", "@preact/signals", "d3-selection", "elkjs", "preact"])
     expect(text).toMatch(new RegExp(`^## ${name} - \\d`, "m"));
   expect(text).toContain("Eclipse Public License - v 2.0");
+  // Authors that only a comment in a bundled file names.
+  expect(text).toContain("Copyright (c) 2017 Kiel University");
   expect(text.match(/Permission/g)!.length).toBeGreaterThan(20);
   const scripts = readdirSync(`${pages}/assets`).filter((name) => name.endsWith(".js"));
   const all = scripts.map((name) => readFileSync(`${pages}/assets/${name}`, "utf8")).join();

@@ -1,21 +1,25 @@
-import { type Circuit, formatCircuit, modelHash } from "../../src/index.js";
+import { type Circuit, formatCircuit, modelHash, type TaskBatch } from "../../src/index.js";
 import type { Run } from "./run.js";
 import type { Session } from "./session.js";
-import { FULL_PAIRS, scoreRun, taskBatch } from "./task.js";
+import { scoreRun } from "./task.js";
 
 /**
  * A circuit as a file, with what was measured of it anew where it was edited: losses and ablation deltas on the select
  * split.
+ * @param batch of its task; null: nothing can be measured
  */
 export async function saveCircuit(
   session: Session,
   circuit: Circuit,
   notes: Readonly<Record<string, string>>,
   run: Omit<Run, "off" | "set" | "scope">,
+  batch: TaskBatch | null,
   onProgress: (share: number) => void,
 ): Promise<string> {
   const measured =
-    Object.keys(circuit.losses).length > 0 ? circuit : await measure(session, circuit, run, onProgress);
+    Object.keys(circuit.losses).length > 0
+      ? circuit
+      : await measure(session, circuit, run, batch, onProgress);
   const { notes: _, ...rest } = measured;
   return formatCircuit(Object.keys(notes).length > 0 ? { ...rest, notes } : rest);
 }
@@ -24,6 +28,7 @@ async function measure(
   session: Session,
   circuit: Circuit,
   run: Omit<Run, "off" | "set" | "scope">,
+  batch: TaskBatch | null,
   onProgress: (share: number) => void,
 ): Promise<Circuit> {
   const named = {
@@ -31,7 +36,6 @@ async function measure(
     ablation: run.ablation,
     model: { ...circuit.model, sha256: await modelHash(session.model) },
   };
-  const batch = taskBatch(session, circuit, FULL_PAIRS);
   if (!batch) return named;
   const score = (scope: Run["scope"], off: readonly string[] = [], of: Circuit = circuit) =>
     scoreRun(session, { ...run, circuit: of, scope, off, set: new Map() }, batch);

@@ -1,10 +1,9 @@
 import {
-  type Circuit,
   candidateLogits,
-  findTask,
   prepareTask,
   promptOf,
   scoreCandidates,
+  type Task,
   type TaskBatch,
   type TaskScore,
 } from "../../src/index.js";
@@ -15,39 +14,33 @@ import type { Session } from "./session.js";
 export const QUICK_PAIRS = 16;
 export const FULL_PAIRS = 256;
 
-const batches = new WeakMap<Session, Map<string, TaskBatch | null>>();
+const batches = new WeakMap<Session, WeakMap<Task, Map<string, TaskBatch | null>>>();
 
-/**
- * The first pairs of a circuit's task, of the select split.
- * @returns null when the task is not one of this library's, or these tokens cannot express it
- */
-export function taskBatch(
-  session: Session,
-  { task }: Pick<Circuit, "task">,
-  count: number,
-): TaskBatch | null {
-  const made = batches.get(session) ?? new Map<string, TaskBatch | null>();
-  batches.set(session, made);
-  const key = `${task.name} ${task.templates} ${count}`;
-  const known = made.get(key);
+/** The first pairs of a task, of the select split. null: these tokens cannot express it. */
+export function taskBatch(session: Session, task: Task, templates: string, count: number): TaskBatch | null {
+  const ofSession = batches.get(session) ?? new WeakMap<Task, Map<string, TaskBatch | null>>();
+  batches.set(session, ofSession);
+  const ofTask = ofSession.get(task) ?? new Map<string, TaskBatch | null>();
+  ofSession.set(task, ofTask);
+  const key = `${templates} ${count}`;
+  const known = ofTask.get(key);
   if (known !== undefined) return known;
-  const batch = prepare(session, task, count);
-  made.set(key, batch);
+  const batch = prepare(session, task, templates, count);
+  ofTask.set(key, batch);
   return batch;
 }
 
-function prepare({ tokenizer, model }: Session, task: Circuit["task"], count: number): TaskBatch | null {
+function prepare(
+  { tokenizer, model }: Session,
+  task: Task,
+  templates: string,
+  count: number,
+): TaskBatch | null {
   if (!tokenizer) return null;
-  let found: ReturnType<typeof findTask>;
-  try {
-    found = findTask(task.name);
-  } catch {
-    return null;
-  }
   const { block_size, vocab_size } = model.config;
-  const templates = task.templates === "unseen" ? "unseen" : "standard";
-  const batch = prepareTask(found, tokenizer, {
-    ...{ split: "select", templates, seed: 0, count, maxTokens: block_size, vocabularySize: vocab_size },
+  const batch = prepareTask(task, tokenizer, {
+    ...{ split: "select", templates: templates === "unseen" ? "unseen" : "standard", seed: 0, count },
+    ...{ maxTokens: block_size, vocabularySize: vocab_size },
   });
   return "unavailable" in batch ? null : batch;
 }

@@ -22,11 +22,17 @@ export interface Point {
 
 export const NODE_HEIGHT = 20;
 /** Changes with the options below, so that what was kept before is not used. */
-const VERSION = 5;
+const VERSION = 7;
 
 export function nodeWidth({ label }: { readonly label: string }): number {
   return 14 + 7 * label.length;
 }
+
+/** Between the nodes of a row. */
+const GAP = 10;
+/** Nodes that stand beside each other: the nodes of a longer row are on several lines in turn. */
+const LINE = 24;
+const LINE_HEIGHT = NODE_HEIGHT + 8;
 
 const OPTIONS = {
   "elk.algorithm": "layered",
@@ -38,7 +44,7 @@ const OPTIONS = {
   "elk.layered.crossingMinimization.strategy": "LAYER_SWEEP",
   "elk.layered.thoroughness": "5",
   "elk.layered.spacing.nodeNodeBetweenLayers": "44",
-  "elk.spacing.nodeNode": "10",
+  "elk.spacing.nodeNode": String(GAP),
   "elk.spacing.edgeNode": "8",
   "elk.spacing.edgeEdge": "6",
   "elk.layered.spacing.edgeNodeBetweenLayers": "8",
@@ -47,14 +53,21 @@ const OPTIONS = {
 };
 
 /**
- * Edges from which on straight channels cost more than they show: rows would become several times as wide as their nodes, and
- * placing them takes minutes. Each row is centred then, and channels run in bundles.
+ * Edges above which straight channels cost more than they show: rows would become several times as wide as their nodes, and
+ * placing them takes minutes. Each row is centred then, channels run in bundles, and rows are closer, so that labels can be read
+ * when all of it is in sight.
  */
 const LARGE = 150;
 const CENTRED = {
+  "elk.layered.spacing.nodeNodeBetweenLayers": "32",
+  "elk.spacing.edgeEdge": "4",
   "elk.layered.nodePlacement.strategy": "SIMPLE",
   "elk.layered.thoroughness": "2",
 };
+
+export function isLarge({ edges }: Graph): boolean {
+  return edges.length > LARGE;
+}
 
 let elk: InstanceType<typeof ELK> | null = null;
 const memory = new Map<string, Promise<Layout>>();
@@ -82,13 +95,20 @@ async function recallOrCompute(graph: Graph, key: string): Promise<Layout> {
 
 async function compute(graph: Graph): Promise<Layout> {
   elk ??= new ELK({ workerFactory: () => new Worker(workerUrl) });
+  const members = graph.rows.map((_, row) => graph.nodes.filter((node) => node.row === row));
+  const linesOf = members.map(({ length }) => Math.max(1, Math.ceil(length / LINE)));
   const root: ElkNode = {
     id: "graph",
-    layoutOptions: graph.edges.length > LARGE ? { ...OPTIONS, ...CENTRED } : OPTIONS,
-    children: graph.nodes.map((node) => ({
-      ...{ id: node.id, width: nodeWidth(node), height: NODE_HEIGHT },
-      layoutOptions: { "elk.partitioning.partition": String(node.row) },
-    })),
+    layoutOptions: isLarge(graph) ? { ...OPTIONS, ...CENTRED } : OPTIONS,
+    children: graph.nodes.map((node) => {
+      const lines = linesOf[node.row];
+      return {
+        // As much room as one takes on average.
+        ...{ id: node.id, width: (nodeWidth(node) + GAP) / lines - GAP },
+        height: NODE_HEIGHT + (lines - 1) * LINE_HEIGHT,
+        layoutOptions: { "elk.partitioning.partition": String(node.row) },
+      };
+    }),
     edges: graph.edges.map(({ source, target, kind }, i) => ({
       ...{ id: String(i), sources: [source], targets: [target] },
       // A channel should look like a line.
@@ -105,12 +125,22 @@ async function compute(graph: Graph): Promise<Layout> {
       { x: x + width / 2, y: y + height / 2 },
     ]),
   );
-  const edges = (placed.edges as ElkExtendedEdge[]).map(({ sections = [] }) => {
+  for (const [row, lines] of linesOf.entries()) {
+    const ordered = members[row].map(({ id }) => id).sort((a, b) => nodes.get(a)!.x - nodes.get(b)!.x);
+    for (const [i, id] of ordered.entries()) {
+      const { x, y } = nodes.get(id)!;
+      nodes.set(id, { x, y: y + ((i % lines) - (lines - 1) / 2) * LINE_HEIGHT });
+    }
+  }
+  const edges = (placed.edges as ElkExtendedEdge[]).map(({ sources, targets, sections = [] }) => {
     const [section] = sections;
-    return section ? [section.startPoint, ...(section.bendPoints ?? []), section.endPoint] : [];
+    if (!section) return [];
+    const start = { x: section.startPoint.x, y: nodes.get(sources[0])!.y + NODE_HEIGHT / 2 };
+    const end = { x: section.endPoint.x, y: nodes.get(targets[0])!.y - NODE_HEIGHT / 2 };
+    return [start, ...(section.bendPoints ?? []), end];
   });
-  const rows = graph.rows.map((_, row) => {
-    const heights = graph.nodes.filter((node) => node.row === row).map(({ id }) => nodes.get(id)!.y);
+  const rows = members.map((row) => {
+    const heights = row.map(({ id }) => nodes.get(id)!.y);
     return {
       top: Math.min(...heights) - NODE_HEIGHT / 2,
       bottom: Math.max(...heights) + NODE_HEIGHT / 2,

@@ -3,9 +3,9 @@ import { curveMonotoneY, line } from "d3-shape";
 import { type ZoomBehavior, type ZoomTransform, zoom, zoomIdentity } from "d3-zoom";
 import { memo } from "preact/compat";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { STRONG, signedColour } from "../parts/tokens.js";
+import { signedColour, textOn } from "../parts/tokens.js";
 import type { Graph, GraphEdge, GraphNode } from "./build.js";
-import { type Layout, NODE_HEIGHT, nodeWidth, type Point } from "./layout.js";
+import { isLarge, type Layout, NODE_HEIGHT, nodeWidth, type Point } from "./layout.js";
 
 export interface GraphViewProps {
   readonly graph: Graph;
@@ -34,6 +34,8 @@ const curve = line<Point>(
 
 /** Widest edge, in pixels. */
 const WIDEST = 5;
+/** Opacity of the weakest. */
+const FAINTEST = 0.4;
 
 export function GraphView(props: GraphViewProps) {
   const { graph, layout, picked, onPick, onToggle, fit, found } = props;
@@ -69,12 +71,13 @@ export function GraphView(props: GraphViewProps) {
 
   const fitAll = () => {
     const { clientWidth, clientHeight } = frame.current!;
-    const room = clientWidth - LABELS;
+    const labels = labelsBeside(clientWidth);
+    const room = clientWidth - labels;
     const scale = Math.min(room / layout.width, clientHeight / layout.height, 1.6);
     // Small enough to be seen whole, but not too small to be read: then its middle, from the top.
     const k = Math.max(scale, LEGIBLE);
-    const x = LABELS + (room - layout.width * k) / 2;
-    const y = Math.max(0, (clientHeight - layout.height * k) / 2);
+    const x = labels + (room - layout.width * k) / 2;
+    const y = Math.max(labels === 0 ? LABEL_HEIGHT : 0, (clientHeight - layout.height * k) / 2);
     select(frame.current!).call(behaviour.current!.transform, zoomIdentity.translate(x, y).scale(k));
   };
   useLayoutEffect(fitAll, [layout, fit]);
@@ -87,8 +90,9 @@ export function GraphView(props: GraphViewProps) {
     const { clientWidth, clientHeight } = frame.current!;
     const { k, x, y } = transformOf(frame.current!);
     const [sx, sy] = [at.x * k + x, at.y * k + y];
-    if (sx > LABELS && sx < clientWidth - 30 && sy > 20 && sy < clientHeight - 20) return;
-    const moved = zoomIdentity.translate((clientWidth + LABELS) / 2 - at.x * k, clientHeight / 2 - at.y * k);
+    const labels = labelsBeside(clientWidth);
+    if (sx > labels && sx < clientWidth - 30 && sy > 20 && sy < clientHeight - 20) return;
+    const moved = zoomIdentity.translate((clientWidth + labels) / 2 - at.x * k, clientHeight / 2 - at.y * k);
     select(frame.current!).call(behaviour.current!.transform, moved.scale(k));
   }, [target, layout]);
 
@@ -136,9 +140,9 @@ export function GraphView(props: GraphViewProps) {
       </div>
       <div ref={labels} class="graph-rows" aria-hidden="true">
         {graph.rows.map(({ name }, i) => {
-          const middle = (layout.rows[i].top + layout.rows[i].bottom) / 2;
+          const { top, bottom } = layout.rows[i];
           return (
-            <span key={name} style={{ top: `calc(${middle}px * var(--k, 1))` }}>
+            <span key={name} style={{ "--top": `${top}px`, "--middle": `${(top + bottom) / 2}px` }}>
               {name.replace("attn.qkv", "attn.q,k,v")}
             </span>
           );
@@ -149,10 +153,12 @@ export function GraphView(props: GraphViewProps) {
 }
 
 /** Below this scale, labels can hardly be read. */
-const LEGIBLE = 0.5;
+const LEGIBLE = 0.43;
 
-/** Pixels at the left where rows are named. */
-const LABELS = 118;
+/** Pixels at the left where rows are named; in a narrow frame they are named above (style.css), and nothing is left free. */
+const LABELS = 132;
+const LABEL_HEIGHT = 18;
+const labelsBeside = (frameWidth: number) => (frameWidth <= 500 ? 0 : LABELS);
 
 function transformOf(element: Element): ZoomTransform {
   return (element as unknown as { __zoom?: ZoomTransform }).__zoom ?? zoomIdentity;
@@ -168,6 +174,7 @@ const Edges = memo(
       () => Math.max(1e-9, ...graph.edges.map(({ weight }) => Math.abs(weight))),
       [graph],
     );
+    const streamWidth = isLarge(graph) ? 2.5 : 4;
     const paths = useMemo(() => layout.edges.map((points) => curve(points as Point[]) ?? ""), [layout]);
     return (
       <g fill="none">
@@ -182,7 +189,8 @@ const Edges = memo(
               key={`${source} ${target}`}
               d={paths[i]}
               class={edgeClass(edge, touched, picked !== null, off)}
-              stroke-width={kind === "stream" ? 4 : (0.8 + (WIDEST - 0.8) * share).toFixed(2)}
+              stroke-width={kind === "stream" ? streamWidth : (0.8 + (WIDEST - 0.8) * share).toFixed(2)}
+              stroke-opacity={kind === "stream" ? undefined : (FAINTEST + (1 - FAINTEST) * share).toFixed(2)}
             />
           );
         })}
@@ -251,13 +259,11 @@ const Node = memo(
     const width = nodeWidth(node);
     const isOff = names.split(" ").includes("off");
     const fill = isOff ? "var(--surface)" : strength === null ? undefined : signedColour(strength);
-    // White on what is dark in the light theme, and the other way round.
-    const strong = strength !== null && Math.abs(strength) > STRONG && !isOff;
     return (
       <g
         id={domId(node.id)}
         data-node={node.id}
-        class={strong ? `${names} strong` : names}
+        class={names}
         transform={`translate(${x},${y})`}
         aria-label={description}
       >
@@ -270,7 +276,9 @@ const Node = memo(
           rx={node.location.endsWith("post_act") || /attn\.[qkv]$/.test(node.location) ? 10 : 3}
           style={fill && { fill }}
         />
-        <text dy="0.35em">{node.label}</text>
+        <text dy="0.35em" style={strength !== null && !isOff ? { fill: textOn(strength) } : undefined}>
+          {node.label}
+        </text>
       </g>
     );
   },

@@ -1,4 +1,5 @@
-import { openFile } from "../state/open-file.js";
+import { chooseCircuit } from "../state/actions.js";
+import { openFiles } from "../state/open-file.js";
 import { address, entry, go } from "../state/store.js";
 import { LOCAL, localCircuits, original } from "../state/work.js";
 
@@ -9,7 +10,7 @@ export function CircuitPicker({ of }: { readonly of: "circuit" | "other" }) {
   const id = of === "circuit" ? (original.value.value?.id ?? address.value.circuit) : address.value.other;
   const choose = (chosen: string) => {
     if (of === "other") go({ other: chosen || null });
-    else go({ circuit: chosen, drop: [], add: [], off: [], set: [], node: null, layer: null, pair: 0 });
+    else chooseCircuit(chosen);
   };
   return (
     <label>
@@ -50,10 +51,11 @@ export function OpenFileButton() {
       <input
         type="file"
         class="hidden"
-        accept=".json,.pt"
+        multiple
+        accept=".json,.jsonl,.pt"
         onChange={async (event) => {
           const input = event.currentTarget;
-          for (const file of input.files ?? []) await openFile(file);
+          await openFiles(input.files ?? []);
           input.value = "";
         }}
       />

@@ -42,7 +42,7 @@ export function Legend({ what, unit, largest, isCompared }: LegendProps) {
         <svg width="26" height="8" aria-hidden="true">
           <path d="M1 4H25" class="negative" stroke-width="3" />
         </svg>
-        weight &lt; 0, width by |weight|
+        weight &lt; 0, wider and stronger by |weight|
       </span>
       <span class="legend-item">
         <svg width="26" height="8" aria-hidden="true">

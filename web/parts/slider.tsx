@@ -8,7 +8,8 @@ export interface SliderProps {
 
 /** A number by a slider and by hand. */
 export function Slider({ label, value, reach, onValue }: SliderProps) {
-  const step = 10 ** Math.floor(Math.log10(reach / 50));
+  const digits = -Math.floor(Math.log10(reach / 50));
+  const step = 10 ** -digits;
   return (
     <span class="slider">
       <input
@@ -24,7 +25,7 @@ export function Slider({ label, value, reach, onValue }: SliderProps) {
         type="number"
         aria-label={`${label}, as a number`}
         step={step}
-        value={Number(value.toPrecision(4))}
+        value={Number(value.toFixed(Math.max(0, digits + 1)))}
         onChange={({ currentTarget: { valueAsNumber } }) => {
           if (Number.isFinite(valueAsNumber)) onValue(valueAsNumber);
         }}

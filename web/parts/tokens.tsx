@@ -66,11 +66,17 @@ export function TokenStrip(props: TokenStripProps) {
   );
 }
 
-/** Values from which on what is written on their colour needs the opposite of the text's colour. */
-export const STRONG = 0.42;
-
 function tokenStyle(value: number) {
-  return { background: signedColour(value), color: Math.abs(value) > STRONG ? "var(--surface)" : undefined };
+  return { background: signedColour(value), color: textOn(value) };
+}
+
+/**
+ * Colour of what is written on that of a value, whichever is told apart better: the opposite of the text's on what is strong, which in
+ * the dark theme begins earlier.
+ */
+export function textOn(value: number): string | undefined {
+  const size = Math.abs(value);
+  return size > 0.7 ? "var(--surface)" : size > 0.5 ? "var(--on-strong)" : undefined;
 }
 
 /** Sign by hue, strength by lightness. @param value from -1 to 1 */

@@ -3,6 +3,11 @@ import { formatSet, setValues } from "./address.js";
 import { address, go } from "./store.js";
 import { circuit } from "./work.js";
 
+/** Opens another circuit: what was done to the one before is not done to it. */
+export function chooseCircuit(id: string): void {
+  go({ circuit: id, drop: [], add: [], off: [], set: [], node: null, layer: null, pair: 0 });
+}
+
 const without = (list: readonly string[], node: string) => list.filter((one) => one !== node);
 
 /** Switches a node off, or on again. */

@@ -12,6 +12,7 @@ import { type Address, type Scope, setValues } from "./address.js";
 import { pendingCount, resource } from "./resource.js";
 import { keep, keysWith, recall } from "./storage.js";
 import { address, entry, go } from "./store.js";
+import { taskNamed } from "./tasks.js";
 
 /** How far the model has come. null: it is not being opened. */
 export const opening = signal<OpenProgress | null>(null);
@@ -138,13 +139,16 @@ export const layout = resource(
   async ([of]) => ({ graph: of, layout: await layoutGraph(of) }),
 );
 
+/** The circuit's task, if it is known here. */
+export const task = computed(() => circuit.value && taskNamed(circuit.value.task.name));
+
 /** Pairs of the circuit's task. null: it is not known here. */
 function pairs(count: number): TaskBatch | null {
   const of = session.value;
-  const one = circuit.value;
-  return of && one ? taskBatch(of, one, count) : null;
+  return of && task.value ? taskBatch(of, task.value, circuit.value!.task.templates, count) : null;
 }
 export const quickBatch = computed(() => pairs(QUICK_PAIRS));
+export const fullBatch = () => pairs(FULL_PAIRS);
 
 /** An example for models without a circuit. */
 export const EXAMPLE = "def square_sum(xs):\n    return sum(x * x for x in xs)\n\nsquare_sum([1, 2, 3])\n";
@@ -198,12 +202,11 @@ export const quickScore = resource(
 /** Milliseconds for which nothing may change before all pairs are measured. */
 const REST = 350;
 export const fullScore = resource(
-  () => (quickBatch.value && runKey.value ? runKey.value : null),
+  () => (quickBatch.value && runKey.value ? ([...runKey.value, quickBatch.value] as const) : null),
   async ([of], abort) => {
     await new Promise((resolve) => setTimeout(resolve, REST));
     abort.throwIfAborted();
-    const batch = pairs(FULL_PAIRS)!;
-    return await scoreRun(of, runOf(address.peek(), address.peek().scope), batch, abort);
+    return await scoreRun(of, runOf(address.peek(), address.peek().scope), fullBatch()!, abort);
   },
 );
 

@@ -4,6 +4,8 @@ import { fetchJson, fetchText } from "../engine/fetch.js";
 import { scoreRun } from "../engine/task.js";
 import { weightsOverview } from "../engine/weights-overview.js";
 import { CircuitPicker } from "../parts/circuit-picker.js";
+import { MissingTask } from "../parts/missing-task.js";
+import { chooseCircuit } from "../state/actions.js";
 import { resource } from "../state/resource.js";
 import { address, entry, go, theme } from "../state/store.js";
 import {
@@ -124,6 +126,8 @@ export function EvidenceView() {
 function LossAgainstK() {
   const one = circuit.value;
   const points = lossByK.value.value;
+  const isWaiting =
+    lossByK.value.pending || areScoresPending.value || baselines.value.pending || !measured.value;
   if (!one) return null;
   return (
     <section class="sheet">
@@ -170,13 +174,12 @@ function LossAgainstK() {
           }
           caption={`Measured here on ${quickBatch.value?.count} pairs, everything else ablated (${ablation.value}).`}
         />
+      ) : isWaiting || lossByK.value.error ? (
+        <p class="note">{lossByK.value.error ?? "Measuring …"}</p>
+      ) : fits.value ? (
+        <MissingTask />
       ) : (
-        <p class="note">
-          {lossByK.value.error ??
-            (lossByK.value.pending || areScoresPending.value || baselines.value.pending || !measured.value
-              ? "Measuring …"
-              : "The circuit's task or nodes are not known to the model here: nothing can be measured.")}
-        </p>
+        <p class="note">The circuit is of another model than the one here: nothing can be measured.</p>
       )}
     </section>
   );
@@ -214,15 +217,33 @@ function AuditPart() {
           <RandomSets found={found} />
         </>
       ) : (
-        !audit.value.error && (
-          <p class="note">
-            {audit.value.pending
-              ? "Loading …"
-              : "No audit came with this circuit; sparselens audit makes one. What can be measured here is in Intervene: model, circuit and complement."}
-          </p>
-        )
+        !audit.value.error && (audit.value.pending ? <p class="note">Loading …</p> : <NoAudit />)
       )}
     </section>
+  );
+}
+
+function NoAudit() {
+  const task = circuit.value?.task.name;
+  const audited = entry.value?.circuits.find(
+    (one) => one.task === task && one.audit !== null && one.control === null,
+  );
+  return (
+    <>
+      {audited && (
+        <p>
+          No audit came with this circuit.{" "}
+          <button type="button" class="link" onClick={() => chooseCircuit(audited.id)}>
+            That of {audited.nodes} nodes and {audited.edges} edges
+          </button>{" "}
+          of the same task has one.
+        </p>
+      )}
+      <p class="note">
+        {audited ? "" : "No audit came with this circuit. "}sparselens audit makes one. What can be measured
+        here is in Intervene: model, circuit and complement.
+      </p>
+    </>
   );
 }
 
@@ -321,7 +342,9 @@ function AuditControls() {
               [outcome.plain, outcome.calibrated].map((one, i) => (
                 <>
                   <td key={`nodes ${i}`}>{size(one)}</td>
-                  <td key={`loss ${i}`}>{one.loss.toFixed(4)}</td>
+                  <td key={`loss ${i}`} class="number">
+                    {one.loss.toFixed(4)}
+                  </td>
                 </>
               ))
             ) : (
@@ -399,7 +422,15 @@ function SearchHistory() {
           of={[found, task, theme.value]}
           draw={(plot, width) =>
             plot.plot({
-              ...{ width, height: 220, marginLeft: 44, marginBottom: 36, marginTop: 24 },
+              ...{
+                width,
+                height: 220,
+                marginLeft: 44,
+                marginBottom: 36,
+                marginTop: 24,
+                insetTop: 10,
+                insetRight: 10,
+              },
               x: { label: "nodes", zero: true },
               y: { label: "task loss, select split (nat)", zero: true, grid: true },
               symbol: { legend: true, domain: ["reached", "missed"], range: ["circle", "cross"] },

@@ -5,6 +5,7 @@ import { planGeneration, planRun } from "../engine/run.js";
 import { download, saveCircuit } from "../engine/save.js";
 import { FULL_PAIRS } from "../engine/task.js";
 import { CircuitPicker } from "../parts/circuit-picker.js";
+import { MissingTask } from "../parts/missing-task.js";
 import { formatPercent, nextTokens } from "../parts/next-tokens.js";
 import { Slider } from "../parts/slider.js";
 import { visible } from "../parts/tokens.js";
@@ -19,6 +20,7 @@ import {
   baselines,
   circuit,
   fits,
+  fullBatch,
   fullScore,
   isEdited,
   isIntervened,
@@ -205,13 +207,9 @@ function Measures() {
   return (
     <section aria-live="polite">
       <h2>What comes of it</h2>
-      {!quickBatch.value ? (
-        <p class="note">
-          {circuit.value
-            ? `The task ${circuit.value.task.name} is not known here: there are no prompts to measure a loss on.`
-            : "Open a circuit to measure a task."}
-        </p>
-      ) : (
+      {!circuit.value && <p class="note">Open a circuit to measure a task.</p>}
+      <MissingTask />
+      {quickBatch.value && (
         <table class="bars loss">
           <caption>
             Task loss in nats; chance is {Math.LN2.toFixed(3)} (the line). Now: {score?.pairs ?? "…"} pairs
@@ -428,7 +426,7 @@ async function save(): Promise<void> {
   try {
     const notes = await notesOf(from.id, from.circuit.notes);
     const run = { circuit: one, ablation: ablation.peek() };
-    const text = await saveCircuit(of, one, notes, run, (share) => {
+    const text = await saveCircuit(of, one, notes, run, fullBatch(), (share) => {
       saving.value = share;
     });
     download(`${one.task.name}-${one.nodes.length}-nodes.json`, text);

@@ -15,6 +15,7 @@ import { pretrainingView, taskActivations } from "../engine/node-facts.js";
 import { planRun } from "../engine/run.js";
 import { QUICK_PAIRS } from "../engine/task.js";
 import { splitNode } from "../graph/build.js";
+import { MissingTask } from "../parts/missing-task.js";
 import { TokenStrip, visible } from "../parts/tokens.js";
 import { toggle, toggleMembership } from "../state/actions.js";
 import { readNote, writeNote } from "../state/notes.js";
@@ -229,8 +230,8 @@ function Overview() {
     <div>
       <h2>{task.name}</h2>
       <p>
-        {one.nodes.length} nodes that suffice for the task while all others are ablated ({ablation}). Choose a
-        node in the graph to see what it reads, writes and answers to; double-click switches it off.
+        A circuit of {one.nodes.length} nodes: while it runs alone, all others are ablated ({ablation}).
+        Choose a node in the graph to see what it reads, writes and answers to; double-click switches it off.
       </p>
       <h3>
         Task loss{" "}
@@ -484,7 +485,7 @@ const SHOWN_TOKENS = 20;
 function TaskHeatMap() {
   const found = onTask.value.value;
   const of = session.value;
-  if (!quickBatch.value || !of) return null;
+  if (!quickBatch.value || !of) return <MissingTask />;
   if (!found) return <p class="note">{onTask.value.error ?? "Computing activations on the task …"}</p>;
   const { batch, prompts } = found;
   const [first, second] = [0, 1].map((side) => visible(of.text(batch.candidates[side])));
@@ -532,7 +533,7 @@ function TaskHeatMap() {
             x: {
               label: "token, counted from the end",
               domain: Array.from({ length: SHOWN_TOKENS }, (_, i) => i + 1 - SHOWN_TOKENS),
-              ticks: [1 - SHOWN_TOKENS, -10, 0],
+              ticks: [-15, -10, -5, 0],
             },
             y: {
               label: "pair",

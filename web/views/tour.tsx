@@ -399,7 +399,8 @@ function AttentionText() {
       <p>
         Attention is how a token gets something from earlier ones. A <em>head</em> of it spreads 100 % of
         attention over them, and brings their values over, each as strongly as it is attended to. This is
-        where head {head} of layer {layer} looks from the last token, darker where it looks more:
+        where head {head} of layer {layer} looks from the last token; the bluer a token, the more it looks
+        there:
       </p>
       <Prompts values={attention} scale={Math.max(...attention.flatMap((weights) => [...weights]))} />
       <p>
