@@ -54,7 +54,7 @@ export default async function predict(context) {
   });
 }
 
-async function derive({ model, sha256, path }, circuit, task) {
+async function derive({ model, sha256, name }, circuit, task) {
   const { lengths, programs } = drawPrograms(model, task);
   const batch = batchOf(model, programs);
   progress(TASK, `${programs.length} programs, lists of ${REFERENCE} elements`);
@@ -105,7 +105,7 @@ async function derive({ model, sha256, path }, circuit, task) {
     comments.push({ comment: comment.text, tokens: length, factor, flat_probability: probability });
   }
   return {
-    ...{ format: "sparselens-prediction", model: { path, sha256 }, task: TASK, programs: programs.length },
+    ...{ format: "sparselens-prediction", model: { name, sha256 }, task: TASK, programs: programs.length },
     circuit: { nodes: circuit.nodes.length, edges: circuit.edges.length, found: circuit.found },
     reading: {
       channel: `${channel.point}:${channel.channel}`,
