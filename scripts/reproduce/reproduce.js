@@ -34,7 +34,7 @@ const { positionals, values } = readArguments({
   allowPositionals: true,
   options: {
     ...{ out: text(), sparse: text(), dense: text(), ladder: text(), corpus: text(), tasks: text("all") },
-    ...{ target: text("0.15"), "k-coef": text("1e-4,2e-4,5e-4,1e-3,2e-3") },
+    ...{ target: text("0.15"), "k-coef": text("2e-4,6e-4,2e-3,6e-3") },
     ...{ seeds: text("3"), steps: text("64"), "batch-pairs": text("16"), "learning-rate": text("2e-2") },
     ...{ "train-pairs": text("512"), "select-pairs": text("128"), "report-pairs": text("256") },
     ...{ "means-tokens": text("262144"), "loss-tokens": text("524288") },

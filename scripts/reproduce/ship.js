@@ -34,20 +34,11 @@ export default async function ship(context) {
         const edges = named(await readCircuitFile(run.file(best.pruned.circuit)), settings);
         await writeCircuitFile(join(target, `${name}-edges.json`), edges);
       }
-      const audit = await auditOf(subject, name, join(target, `${name}.json`));
-      await cp(run.file(`sparse/audits/${name}`), join(target, `${name}-audit`), {
-        recursive: true,
-      });
+      const { nodes, edges, losses } = best.thinned;
       return {
-        ...{
-          task: name,
-          shipped: true,
-          seed: best.seed,
-          nodes: best.thinned.nodes,
-          edges: best.thinned.edges,
-        },
-        ...{ pruned: best.pruned?.edges ?? null, losses: best.thinned.losses.report },
-        criteria: audit.criteria.map(({ name, held, summary }) => ({ name, held, summary })),
+        ...{ task: name, shipped: true, seed: best.seed, nodes, edges },
+        ...{ pruned: best.pruned?.edges ?? null, losses: losses.report },
+        criteria: settings.audit === "none" ? [] : await shipAudit(subject, name, target),
       };
     });
     await run.writeJson("shipped.json", rows);
@@ -59,6 +50,13 @@ export default async function ship(context) {
 /** A package calls its model by a name, not by where it lay. */
 function named(circuit, { name }) {
   return name === undefined ? circuit : { ...circuit, model: { ...circuit.model, name } };
+}
+
+/** The audit of a circuit, beside it. */
+async function shipAudit(subject, task, target) {
+  const { criteria } = await auditOf(subject, task, join(target, `${task}.json`));
+  await cp(subject.run.file(`sparse/audits/${task}`), join(target, `${task}-audit`), { recursive: true });
+  return criteria.map(({ name, held, summary }) => ({ name, held, summary }));
 }
 
 /** As the command line audits: with all that it asks. */
@@ -87,7 +85,7 @@ function report(rows, { target, seeds }) {
   const without = rows.filter((row) => !row.shipped).map(({ task }) => `\`${task}\``);
   return page([
     "# Circuits of this model",
-    `For each task that it solves the smallest circuit at a task loss of ${target} (on prompts for choosing by, uncalibrated): of ${seeds === 0 ? "the values of k_coef" : `${seeds} search seeds`} the one with the fewest edges, then nodes, without the nodes that it can do without. \`TASK.json\` has all nonzero weights between its nodes, \`TASK-edges.json\` those that are left after edge pruning, \`TASK-audit/audit.md\` what a sceptic asks. Losses are of held-out prompts, in nats.`,
+    `For each task that it solves the smallest circuit at a task loss of ${target} (on prompts for choosing by, uncalibrated): of ${seeds === 0 ? "the values of k_coef" : `${seeds} search seeds`} the one with the fewest edges, then nodes, without the nodes that it can do without. \`TASK.json\` has all nonzero weights between its nodes, \`TASK-edges.json\` those that are left after edge pruning, \`TASK-audit/audit.md\` what a sceptic asks${criteria.length > 0 ? "" : " (not asked yet)"}. Losses are of held-out prompts, in nats.`,
     table(
       ["task", "nodes", "edges", "after edge pruning", "loss", "empty circuit", "whole model", ...criteria],
       shipped.map(({ task, nodes, edges, pruned, losses, criteria: each }) => [
