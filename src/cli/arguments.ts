@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { KernelChoice } from "../engine/kernels.js";
 import { SparseLensError } from "../errors.js";
 import { parseAblations } from "../model/nodes.js";
-import { embeddedModel } from "./package.js";
+import { embeddedModels } from "./package.js";
 
 /** How the text of arguments is read. Whatever cannot be read is wrong usage: commander names the option. */
 
@@ -83,12 +83,12 @@ export function repeatable<T>(flags: string, description: string, parse: (text: 
 
 /** The source of a model as loadModel takes it. */
 export function modelSource(argument: string): string {
-  return argument === "default" ? embeddedModel : argument;
+  return embeddedModels.get(argument) ?? argument;
 }
 
 export const MODEL_ARGUMENT = [
   "<model>",
-  "directory, weights file, hf:owner/name, blob:name, or default",
+  "directory, weights file, hf:owner/name, blob:name, default, or default-dense",
 ] as const;
 
 export interface PromptOptions {

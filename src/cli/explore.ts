@@ -15,7 +15,11 @@ export function addExplore(program: Command, signal: AbortSignal): void {
   const command = program
     .command("explore")
     .description("Serve the explorer of models, and an HTTP API.")
-    .argument("[models...]", "directories, weights files, hf:owner/name, blob:name, or default", ["default"])
+    .argument(
+      "[models...]",
+      "directories, weights files, hf:owner/name, blob:name, default, or default-dense",
+      ["default"],
+    )
     .addOption(circuitsOption())
     .option("--corpus <directory>", "show what its documents activate")
     .option("--port <number>", "port, 0 for any that is free (default: from 4711 on)", parsePort)

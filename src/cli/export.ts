@@ -14,7 +14,11 @@ export function addExport(program: Command, signal: AbortSignal): void {
     .command("export")
     .description("Write the explorer of models as a static site.")
     .argument("<directory>", "directory to write to")
-    .argument("[models...]", "directories, weights files, hf:owner/name, blob:name, or default", ["default"])
+    .argument(
+      "[models...]",
+      "directories, weights files, hf:owner/name, blob:name, default, or default-dense",
+      ["default"],
+    )
     .addOption(circuitsOption())
     .option("--corpus <directory>", "show what its documents activate")
     .option("--overwrite", "replace a site that was exported before")

@@ -9,5 +9,7 @@ export const version: string = JSON.parse(readFileSync(new URL("package.json", r
 /** The explorer's pages, as they were built. */
 export const explorerPages = fileURLToPath(new URL("dist/web", root));
 
-/** The model that comes with the package. */
-export const embeddedModel = fileURLToPath(new URL("models/default", root));
+/** The models that come with the package, by name. */
+export const embeddedModels: ReadonlyMap<string, string> = new Map(
+  ["default", "default-dense"].map((name) => [name, fileURLToPath(new URL(`models/${name}`, root))]),
+);

@@ -49,6 +49,16 @@ interface TensorReport {
 }
 
 describe("info", () => {
+  test("the models of the package by name", async () => {
+    for (const [name, density] of [
+      ["default", 1 / 32],
+      ["default-dense", 1],
+    ] as const) {
+      const { parameters, nonzeros } = await json("info", name);
+      expect(nonzeros / parameters, name).toBeCloseTo(density, 2);
+    }
+  });
+
   test("--json counts the nonzeros of every tensor", async () => {
     const info = await json("info", model);
     expect(info).toMatchObject({
