@@ -264,7 +264,7 @@ function Answers() {
       <tbody>
         {found.map((row, side) => (
           <tr key={String(side)}>
-            <th scope="row">promptprompt {side + 1}nbsp;{side + 1}</th>
+            <th scope="row">prompt&nbsp;{side + 1}</th>
             {row.map(({ token, probability }, i) => (
               <td key={token} class={i === side ? "number right" : "number"}>
                 {formatPercent(probability / (row[0].probability + row[1].probability))}{" "}
