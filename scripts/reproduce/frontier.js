@@ -10,6 +10,9 @@ import { findCircuits } from "./search.js";
 import { geometricMean } from "./statistics.js";
 import { progress, Subject } from "./subject.js";
 
+/** ColorBrewer's Dark2. */
+const PALETTE = ["#1b9e77", "#d95f02", "#7570b3", "#e7298a", "#66a61e", "#e6ab02"];
+
 /** Nine models cost nine times what one does: of each task the best circuit of the sweep. */
 const BRIEF = { seeds: 0, removal: false, edgePruning: false, calibration: false };
 
@@ -112,10 +115,12 @@ async function draw(file, { models, tasks }) {
       label: others.map((key) => written(values[key])).join(", "),
     })),
   );
+  const series = [...new Set(points.map((point) => point.series))];
+  const colors = series.map((_, i) => PALETTE[i % PALETTE.length]);
   const at = { fx: "what", x: "loss", y: "size" };
   const options = {
     ...{ width: 820, height: 400, marginTop: 44, marginBottom: 44, marginLeft: 56, marginRight: 24 },
-    color: { type: "categorical", scheme: "dark2", legend: false },
+    color: { domain: series, range: colors, legend: false },
     fx: { label: null, domain: Object.values(sizes) },
     x: { label: "pretraining loss (nats per token)", labelAnchor: "center", labelArrow: "none", inset: 16 },
     y: {
@@ -132,18 +137,12 @@ async function draw(file, { models, tasks }) {
       Plot.line(points, { ...at, stroke: "series", strokeWidth: 2 }),
       Plot.dot(points, { ...at, fill: "series", r: 4 }),
       Plot.text(points, { ...at, text: "label", dy: -11, fontSize: 10, stroke: "#fff", fill: "#24292f" }),
-      Plot.text(
-        points.filter(
-          ({ what, series }, i) =>
-            points.findIndex((one) => one.what === what && one.series === series) === i,
-        ),
-        { ...at, text: "series", fill: "series", dy: 14, fontWeight: "bold", stroke: "#fff", strokeWidth: 4 },
-      ),
     ],
   };
   await writePlot(
     file,
     options,
     `Pretraining loss against geometric mean circuit size over ${tasks.length} tasks, for ${models.length} models; a line for each ${first}, points named by ${others.join(", ")}. Down and to the left is better.`,
+    series.map((name, i) => [name, colors[i]]),
   );
 }
