@@ -1,6 +1,7 @@
 // Writes the circuits of the sparse model beside it, each with its audit: what a package carries.
 import { execFile } from "node:child_process";
-import { cp, mkdir, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -41,10 +42,33 @@ export default async function ship(context) {
         criteria: settings.audit === "none" ? [] : await shipAudit(subject, name, target),
       };
     });
+    await writeTrials(
+      run,
+      target,
+      rows.filter(({ shipped }) => shipped).map(({ task }) => task),
+      settings.target,
+    );
     await run.writeJson("shipped.json", rows);
     await writeFile(join(target, "README.md"), report(rows, settings));
     console.log(report(rows, settings));
   });
+}
+
+/** The searches that the circuits were chosen among, in the file in which `prune` keeps them; those of other tasks stay. */
+async function writeTrials(run, directory, tasks, target) {
+  const file = join(directory, "trials.jsonl");
+  const before = existsSync(file) ? (await readFile(file, "utf8")).trim().split("\n") : [];
+  const lines = before.filter((line) => !tasks.includes(JSON.parse(line).task));
+  for (const task of tasks) {
+    const trials = `sparse/circuits/${task}/trials`;
+    for (const name of (await readdir(run.file(trials))).sort()) {
+      const { settings, order, k, loss, reached, seconds } = await run.read(`${trials}/${name}`);
+      lines.push(
+        JSON.stringify({ task, settings, order, outcomes: [{ target, k, loss, reached }], seconds }),
+      );
+    }
+  }
+  await writeFile(file, `${lines.join("\n")}\n`);
 }
 
 /** A package calls its model by a name, not by where it lay. */
