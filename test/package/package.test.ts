@@ -69,7 +69,7 @@ describe("the archive", () => {
     expect(packed).toContain("LICENSE");
     expect(packed).toContain("dist/web/index.html");
     const allowed =
-      /^(dist\/(node|browser)\/[\w-]+(\.js|\.d\.ts)|dist\/(browser|web)\/third-party-licences\.txt|dist\/web\/(index\.html|assets\/[\w.-]+\.(js|css))|models\/.+|docs\/.+\.(md|svg)|[A-Z]+(\.md)?|package\.json)$/;
+      /^(dist\/(node|browser)\/[\w-]+(\.js|\.d\.ts)|dist\/(browser|web)\/third-party-licences\.txt|dist\/web\/(index\.html|assets\/[\w.-]+\.(js|css))|models\/.+|docs\/.+\.(md|svg)|docs\/circuits\/[\w-]+\.json|[A-Z]+(\.md)?|package\.json)$/;
     expect(packed.filter((path) => !allowed.test(path))).toEqual([]);
   });
 
