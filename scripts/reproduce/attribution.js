@@ -1,9 +1,10 @@
 // Learned masks against attribution (paper, Figure 31): how many nodes of either order reach the target.
 import * as Plot from "@observablehq/plot";
-import { circuitEdges, orderByAttribution, selectNodes } from "../../dist/node/index.js";
+import { orderByAttribution, selectNodes } from "../../dist/node/index.js";
 import { COLORS, sizeAxis, taskRows, writePlot } from "../svg.js";
 import { withSubject } from "./circuits.js";
 import { count, page, range, table } from "./markdown.js";
+import { countEdges } from "./search.js";
 import { geometricMean, spread } from "./statistics.js";
 import { progress } from "./subject.js";
 
@@ -43,19 +44,10 @@ async function measure(subject, masked, task) {
   for (const by of WAYS) {
     const order = await orderByAttribution(masked, splits, by);
     const { k, loss, reached, nodes } = await selectNodes(masked, splits, order, subject.settings.target);
-    ways[by] = { k, loss, reached, edges: reached ? await edgesOf(masked, nodes) : null };
+    ways[by] = { k, loss, reached, edges: reached ? await countEdges(masked, nodes) : null };
     progress(subject.label, task.name, `attribution by ${by}: ${reached ? `${k} nodes` : "not reached"}`);
   }
   return ways;
-}
-
-async function edgesOf(masked, nodes) {
-  return (
-    await circuitEdges(
-      masked,
-      [...nodes].sort((a, b) => a - b),
-    )
-  ).length;
 }
 
 function compare(learned, byAttribution) {

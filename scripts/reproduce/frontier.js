@@ -3,15 +3,14 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as Plot from "@observablehq/plot";
-import { writePlot } from "../svg.js";
+import { COLORS, writePlot } from "../svg.js";
 import { counts } from "./circuits.js";
 import { count, nats, page, table } from "./markdown.js";
 import { findCircuits } from "./search.js";
 import { geometricMean } from "./statistics.js";
 import { progress, Subject } from "./subject.js";
 
-/** ColorBrewer's Dark2. */
-const PALETTE = ["#1b9e77", "#d95f02", "#7570b3", "#e7298a", "#66a61e", "#e6ab02"];
+const PALETTE = Object.values(COLORS);
 
 /** Nine models cost nine times what one does: of each task the best circuit of the sweep. */
 const BRIEF = { seeds: 0, removal: false, edgePruning: false, calibration: false };

@@ -96,13 +96,16 @@ function smallest(trials) {
   return reaching.length > 0 ? reaching.reduce(by(({ k }) => k)) : trials.reduce(by(({ loss }) => loss));
 }
 
+/** Of the circuit of some nodes. */
+export async function countEdges(masked, nodes) {
+  return (await circuitEdges(masked, nodes)).length;
+}
+
 /** The circuit of one trial: the nodes that bisection kept, and their edges. */
 async function measureTrial(masked, { select }, { settings: { seed }, order, k, loss, reached }) {
   if (!reached) return { seed, reached: false, loss };
-  const nodes = order.slice(0, k).sort((a, b) => a - b);
-  const edges = await circuitEdges(masked, nodes);
   return {
-    ...{ seed, reached: true, nodes: k, edges: edges.length },
+    ...{ seed, reached: true, nodes: k, edges: await countEdges(masked, order.slice(0, k)) },
     ...{ loss, empty_loss: await lossOfNodes(masked, select, []) },
   };
 }
@@ -110,9 +113,10 @@ async function measureTrial(masked, { select }, { settings: { seed }, order, k, 
 /** The best seed's circuit without the nodes that it can do without: that which stands for the task, with all measures. */
 async function thinnedNodes({ label, settings, means, run, name }, masked, splits, { trial, base }) {
   const { target } = settings;
-  const { kept } = await removeNodes(masked, splits.select, trial.order.slice(0, trial.k), target);
+  const order = trial.order.slice(0, trial.k);
+  const { kept, scores } = await removeNodes(masked, splits.select, order, target);
   const circuit = await assembleCircuit(masked, splits, kept, {
-    ...{ name, target, ablation: "mean", means: means.reference, report: true },
+    ...{ name, target, ablation: "mean", means: means.reference, scores, report: true },
     found: {
       ...{ method: "masks", settings: trial.settings, steps: ["bisection", "node removal"] },
       candidates: trialCount(settings),
@@ -129,11 +133,7 @@ async function calibratedNodes({ settings: { target } }, masked, splits, { trial
   const order = { nodes: trial.order, method: "masks", settings: trial.settings };
   const { k, loss, reached } = await selectNodes(masked, splits, order, target, { calibrate: true });
   if (!reached) return { reached, loss };
-  const edges = await circuitEdges(
-    masked,
-    trial.order.slice(0, k).sort((a, b) => a - b),
-  );
-  return { reached, nodes: k, edges: edges.length };
+  return { reached, nodes: k, edges: await countEdges(masked, trial.order.slice(0, k)) };
 }
 
 /** The circuit without the edges that it can do without. */

@@ -23,6 +23,8 @@ export interface AssembleOptions extends MaskedOptions {
   readonly ablation: Ablation;
   readonly means: MeansReference | null;
   readonly found: Finding;
+  /** Of the nodes, in the order in which they are given, where a removal knows them. Default: measured. */
+  readonly scores?: readonly number[];
   /** Read the report split: once, when everything is chosen. */
   readonly report?: boolean;
 }
@@ -32,10 +34,12 @@ export async function assembleCircuit(
   masked: MaskedModel,
   splits: TaskSplits,
   given: Iterable<number>,
-  { name, target, ablation, means, found, report = false, ...options }: AssembleOptions,
+  { name, target, ablation, means, found, scores, report = false, ...options }: AssembleOptions,
 ): Promise<Circuit> {
   const { model, index } = masked;
-  const nodes = [...given].sort((a, b) => a - b);
+  const order = [...given];
+  const known = scores && new Map(order.map((node, i) => [node, scores[i]]));
+  const nodes = order.sort((a, b) => a - b);
   const { calibration, losses } = await measureNodes(masked, splits, nodes, { report, ...options });
   return {
     model: { name, sha256: await modelHash(model) },
@@ -47,7 +51,9 @@ export async function assembleCircuit(
     nodes: nodes.map((node) => index.nameOf(node)),
     edges_are: "all",
     edges: await circuitEdges(masked, nodes),
-    node_scores: await nodeScores(masked, scoredPairs(splits.select), nodes, options),
+    node_scores: known
+      ? nodes.map((node) => known.get(node)!)
+      : await nodeScores(masked, scoredPairs(splits.select), nodes, options),
     edge_scores: null,
     found,
     calibration,

@@ -1,5 +1,5 @@
 import { Random } from "../random.js";
-import { promptOf, type TaskBatch, takePairs } from "../tasks/batch.js";
+import { firstPairs, promptOf, type TaskBatch, takePairs } from "../tasks/batch.js";
 import { scoreCandidates } from "../tasks/score.js";
 import type { BinarizedNodes } from "./binarized-memory.js";
 import type { MaskedModel } from "./masked-model.js";
@@ -47,7 +47,7 @@ export async function binarize(
   { signal, onStep }: { signal?: AbortSignal; onStep?: (done: number, total: number) => void } = {},
 ): Promise<Binarization> {
   const masks = masked.masksOf(nodes);
-  const sample = takePairs(train, firstPairs(train, settings.trialPairs));
+  const sample = firstPairs(train, settings.trialPairs);
   const observed = await observe(masked, sample, nodes, signal);
   const total = nodes.length + settings.steps;
   const steps: Step[] = [];
@@ -76,10 +76,6 @@ interface Step {
   readonly left: number;
   readonly right: number;
   readonly threshold: number;
-}
-
-function firstPairs({ count }: TaskBatch, wanted: number): number[] {
-  return Array.from({ length: Math.min(count, wanted) }, (_, pair) => pair);
 }
 
 /** The activations of each node at every token, in the model run as the circuit. */

@@ -20,6 +20,12 @@ export function edgeConstants(index: NodeIndex, ablation: Ablation, means: Means
   };
 }
 
+/** What one edge carries when it is ablated. */
+export function constantOf({ source }: Edge, index: NodeIndex, constants: EdgeConstants): number {
+  const { name, offset } = index.locationOf(source);
+  return constants(name)[source - offset];
+}
+
 /**
  * A model in which some edges are ablated: their weights w are left out of the matrices, and w · constant is added to their
  * targets' biases instead. This is what it would be if the source had the constant for this one target: exactly so, since
@@ -35,10 +41,7 @@ export function edgeEdits(
   for (const edge of edges) byMatrix.set(edge.matrix, [...(byMatrix.get(edge.matrix) ?? []), edge]);
   return [...byMatrix].map(([name, list]) => {
     const bias = new Float32Array(matrices.get(name)!.rows);
-    for (const { source, row, weight } of list) {
-      const { name: location, offset } = index.locationOf(source);
-      bias[row] += weight * constants(location)[source - offset];
-    }
+    for (const edge of list) bias[edge.row] += edge.weight * constantOf(edge, index, constants);
     return { name, entries: Uint32Array.from(list, ({ entry }) => entry), bias };
   });
 }

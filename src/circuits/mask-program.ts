@@ -14,7 +14,7 @@ import { type ForwardValues, forward, forwardValues, keptValues } from "../model
 import type { NodeLocation } from "../model/node-index.js";
 import { reserveSelected, type SelectedWeights } from "../model/selected-weights.js";
 import { reserveTransposed, type TransposedWeights } from "../model/transposed.js";
-import { matrixAt, reserveEdits, type WeightEdit } from "../model/weight-edits.js";
+import { findMatrix, reserveEdits, type WeightEdit } from "../model/weight-edits.js";
 import type { ModelWeights } from "../model/weights.js";
 import { Random } from "../random.js";
 import { scoreCandidates } from "../tasks/score.js";
@@ -129,7 +129,7 @@ export class MaskPrograms {
       this.#thread.barrier();
       const ablated = call.ablatable?.map(
         ({ name, ...weights }, i) =>
-          [matrixAt(selected.model.layers, name), { ...weights, sums: sums![i] }] as const,
+          [findMatrix(selected.model.layers, name).matrix, { ...weights, sums: sums![i] }] as const,
       );
       const logits = yield* this.#gradient(arena.end, selected, call.prompts, memory, new Map(ablated));
       return {

@@ -5,7 +5,7 @@ import type { Model } from "../model.js";
 import { promptOf, type TaskBatch } from "../tasks/batch.js";
 import type { SparseMatrix } from "../tensor.js";
 import type { BinarizedGradient, BinarizedNodes } from "./binarized-memory.js";
-import type { EdgeConstants } from "./edge-edits.js";
+import { constantOf, type EdgeConstants } from "./edge-edits.js";
 import type { MaskTrainingSettings } from "./mask-optimizer.js";
 import type { MaskedPrompt, TrainMasksResult } from "./mask-program.js";
 
@@ -72,10 +72,7 @@ export class MaskedModel {
       name,
       rows: list.map(({ row }) => row),
       columns: list.map(({ entry }) => matrices.get(name)!.columnIndices[entry]),
-      constants: list.map(({ source }) => {
-        const { name: location, offset } = this.index.locationOf(source);
-        return constants(location)[source - offset];
-      }),
+      constants: list.map((edge) => constantOf(edge, this.index, constants)),
     }));
     const call = { type: "mask-gradient" as const, ...this.#common(batch), masks, ablatable };
     const { weightGradients } = await this.model.run(call, { signal });

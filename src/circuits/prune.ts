@@ -133,11 +133,13 @@ async function writeBest(
     onStep: (done, total) => onEvent?.({ type: "progress", task, what, done, total }),
   });
   const steps = ["bisection"];
-  let nodes: readonly number[] = trial.order.slice(0, outcome.k);
-  if (removal.nodes && outcome.reached) {
-    nodes = (await removeNodes(masked, splits.select, nodes, target, during("removing nodes"))).kept;
-    steps.push("node removal");
-  }
+  const order = trial.order.slice(0, outcome.k);
+  const removed =
+    removal.nodes && outcome.reached
+      ? await removeNodes(masked, splits.select, order, target, during("removing nodes"))
+      : null;
+  if (removed) steps.push("node removal");
+  const nodes = removed?.kept ?? order;
   const constants = edgeConstants(masked.index, ablation, means);
   // Everything is chosen before the report split is read.
   const edges = isPruned
@@ -148,7 +150,7 @@ async function writeBest(
   };
   const circuit = await assembleCircuit(masked, splits, nodes, {
     ...{ name, target, ablation, means: ablation === "mean" ? (means?.reference ?? null) : null, found },
-    ...{ report: true, ...during("scoring nodes") },
+    ...{ scores: removed?.scores, report: true, ...during("scoring nodes") },
   });
   await files.makeDirectory(directory);
   await writeCircuitFile(written[0], circuit);

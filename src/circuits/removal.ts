@@ -1,7 +1,6 @@
 import type { Edge } from "../model/edges.js";
-import { type TaskBatch, takePairs } from "../tasks/batch.js";
+import { firstPairs, type TaskBatch } from "../tasks/batch.js";
 import { scoreCandidates } from "../tasks/score.js";
-import { calibrated, fitCalibration } from "./calibration.js";
 import { type EdgeConstants, edgeEdits } from "./edge-edits.js";
 import type { MaskedModel, MaskedOptions } from "./masked-model.js";
 import { modelEdges } from "./model-edges.js";
@@ -56,11 +55,8 @@ export async function removeGreedily<T>(
       const [next] = await lossesOf([without(new Set(order.slice(0, count)))]);
       if (next <= target) removed = { count, loss: next };
       else above = count;
-      const halfway = (removed.count + above) >> 1;
-      count =
-        above > order.length
-          ? Math.min(2 * removed.count, order.length)
-          : Math.min(2 * removed.count, halfway) || 1;
+      const most = above > order.length ? order.length : (removed.count + above) >> 1;
+      count = Math.min(2 * removed.count, most);
     }
     kept = without(new Set(order.slice(0, removed.count)));
     loss = removed.loss;
@@ -116,16 +112,7 @@ const SCORED_PAIRS = 32;
 
 /** The pairs of a batch by which single nodes and edges are scored. */
 export function scoredPairs(batch: TaskBatch): TaskBatch {
-  if (batch.count <= SCORED_PAIRS) return batch;
-  return takePairs(
-    batch,
-    Array.from({ length: SCORED_PAIRS }, (_, pair) => pair),
-  );
-}
-
-export interface RemoveNodesOptions extends MaskedOptions {
-  /** Compare losses after calibration, fitted to each set of nodes anew on these prompts. Default: before. */
-  readonly calibrateOn?: TaskBatch;
+  return firstPairs(batch, SCORED_PAIRS);
 }
 
 /** Nodes that a target does not need. */
@@ -134,20 +121,9 @@ export function removeNodes(
   batch: TaskBatch,
   nodes: readonly number[],
   target: number,
-  { calibrateOn, ...options }: RemoveNodesOptions = {},
+  options: MaskedOptions = {},
 ): Promise<Removal<number>> {
   const masksOf = (sets: readonly (readonly number[])[]) => sets.map((set) => masked.masksOf(set));
-  if (calibrateOn) {
-    return removeGreedily(nodes, target, {
-      lossesOf: async (sets) => {
-        const logits = await masked.evaluate(batch, masksOf(sets), options);
-        const others =
-          calibrateOn === batch ? logits : await masked.evaluate(calibrateOn, masksOf(sets), options);
-        const fitted = others.map(fitCalibration);
-        return logits.map((one, i) => scoreCandidates(calibrated(one, fitted[i])).loss);
-      },
-    });
-  }
   const few = scoredPairs(batch);
   const on = (prompts: TaskBatch) => async (sets: readonly (readonly number[])[]) =>
     (await masked.evaluate(prompts, masksOf(sets), options)).map((logits) => scoreCandidates(logits).loss);

@@ -91,6 +91,12 @@ export const MODEL_ARGUMENT = [
   "directory, weights file, hf:owner/name, blob:name, default, or default-dense",
 ] as const;
 
+export const MODELS_ARGUMENT = [
+  "[models...]",
+  "directories, weights files, hf:owner/name, blob:name, default, or default-dense",
+  ["default"],
+] as const;
+
 export interface PromptOptions {
   readonly prompt?: string;
   readonly promptFile?: string;

@@ -1,5 +1,11 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { addEngineOptions, type EngineOptions, parseInteger, repeatable } from "./arguments.js";
+import {
+  addEngineOptions,
+  type EngineOptions,
+  MODELS_ARGUMENT,
+  parseInteger,
+  repeatable,
+} from "./arguments.js";
 import {
   circuitsOption,
   type ExplorerOptions,
@@ -15,11 +21,7 @@ export function addExplore(program: Command, signal: AbortSignal): void {
   const command = program
     .command("explore")
     .description("Serve the explorer of models, and an HTTP API.")
-    .argument(
-      "[models...]",
-      "directories, weights files, hf:owner/name, blob:name, default, or default-dense",
-      ["default"],
-    )
+    .argument(...MODELS_ARGUMENT)
     .addOption(circuitsOption())
     .option("--corpus <directory>", "show what its documents activate")
     .option("--port <number>", "port, 0 for any that is free (default: from 4711 on)", parsePort)

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { exportSite } from "../server/export-site.js";
+import { MODELS_ARGUMENT } from "./arguments.js";
 import { circuitsOption, pagesOption, type SiteOptions, withSite } from "./explorer.js";
 import { formatBytes, formatCount } from "./format.js";
 import { print, printJson } from "./output.js";
@@ -14,11 +15,7 @@ export function addExport(program: Command, signal: AbortSignal): void {
     .command("export")
     .description("Write the explorer of models as a static site.")
     .argument("<directory>", "directory to write to")
-    .argument(
-      "[models...]",
-      "directories, weights files, hf:owner/name, blob:name, default, or default-dense",
-      ["default"],
-    )
+    .argument(...MODELS_ARGUMENT)
     .addOption(circuitsOption())
     .option("--corpus <directory>", "show what its documents activate")
     .option("--overwrite", "replace a site that was exported before")

@@ -335,6 +335,11 @@ export class BatchOperations implements Operations {
     return value.pointer + panel * value.width * this.rowBytes;
   }
 
+  /** The floats of one panel. */
+  protected floatsOf(value: Value, panel: number): Float32Array | Float64Array {
+    return this.thread.memory.floats(this.panelOf(value, panel), value.width * PANEL);
+  }
+
   protected eachPanel(work: (panel: number) => void): void {
     for (let panel = this.#first; panel < this.#last; panel++) work(panel);
   }
@@ -386,7 +391,7 @@ export class BatchOperations implements Operations {
     const wanted = new Set(positions);
     const constants = memory.floats(values, count);
     this.eachPanel((panel) => {
-      const floats = memory.floats(this.panelOf(value, panel), value.width * PANEL);
+      const floats = this.floatsOf(value, panel);
       for (let lane = 0; lane < PANEL; lane++) {
         if (!wanted.has(this.#hookPositions[panel * PANEL + lane])) continue;
         for (let i = 0; i < count; i++) {

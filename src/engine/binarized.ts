@@ -43,7 +43,7 @@ export class BinarizedOperations extends MaskedOperations {
     if (!binarized) return;
     const { left, right, threshold, temperature } = this.#parameters(binarized);
     this.eachPanel((panel) => {
-      const floats = this.#floats(value, panel);
+      const floats = this.floatsOf(value, panel);
       binarized.channels.forEach((channel, i) => {
         for (let at = channel * PANEL; at < (channel + 1) * PANEL; at++) {
           const share = sigmoid(floats[at] - threshold[i], temperature[i]);
@@ -72,7 +72,7 @@ export class BinarizedOperations extends MaskedOperations {
     this.thread.barrier();
     const [first, last] = this.thread.share(dx.width);
     for (let panel = 0; panel < this.panels; panel++) {
-      const [slopes, inputs] = [this.#floats(dx, panel), this.#floats(original, panel)];
+      const [slopes, inputs] = [this.floatsOf(dx, panel), this.floatsOf(original, panel)];
       channels.forEach((channel, i) => {
         if (channel < first || channel >= last) return;
         for (let at = channel * PANEL; at < (channel + 1) * PANEL; at++) {
@@ -95,10 +95,6 @@ export class BinarizedOperations extends MaskedOperations {
       ...{ left: floats(left), right: floats(right) },
       ...{ threshold: floats(threshold), temperature: floats(temperature) },
     };
-  }
-
-  #floats(value: Value, panel: number) {
-    return this.thread.memory.floats(this.panelOf(value, panel), value.width * PANEL);
   }
 }
 

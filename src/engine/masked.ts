@@ -184,8 +184,8 @@ export class MaskedOperations extends InputGradientOperations implements Backwar
     const total = thread.memory.floats(sums, rows.length);
     const [first, last] = thread.share(rows.length);
     for (let panel = 0; panel < this.panels; panel++) {
-      const inputs = this.#floats(x, panel);
-      const outputs = douts.map((dy) => this.#floats(dy, panel));
+      const inputs = this.floatsOf(x, panel);
+      const outputs = douts.map((dy) => this.floatsOf(dy, panel));
       for (let i = first; i < last; i++) {
         let [part, row] = [0, rows[i]];
         for (; row >= douts[part].width; part++) row -= douts[part].width;
@@ -233,10 +233,6 @@ export class MaskedOperations extends InputGradientOperations implements Backwar
     for (let i = first; i < end; i++) visit(indices[i], values[i]);
   }
 
-  #floats(value: Value, panel: number) {
-    return this.thread.memory.floats(this.panelOf(value, panel), value.width * PANEL);
-  }
-
   #logits() {
     return this.thread.memory.floats(this.#candidateLogits, 2 * this.sequences.length);
   }
@@ -244,7 +240,7 @@ export class MaskedOperations extends InputGradientOperations implements Backwar
   /** A value's floats, and the index of a channel of one token among them. */
   #token(value: Value, token: number) {
     const lane = token % PANEL;
-    const floats = this.#floats(value, (token - lane) / PANEL);
+    const floats = this.floatsOf(value, (token - lane) / PANEL);
     return [floats, (channel: number) => channel * PANEL + lane] as const;
   }
 }

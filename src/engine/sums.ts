@@ -64,7 +64,7 @@ export class SumOperations extends BatchOperations {
   #addTokens(sums: Pointer, value: Value, panel: number, first: number, last: number): void {
     const { memory } = this.thread;
     const target = memory.floats(sums, value.width);
-    const floats = memory.floats(this.panelOf(value, panel), value.width * PANEL);
+    const floats = this.floatsOf(value, panel);
     for (let channel = first; channel < last; channel++) {
       for (let lane = 0; lane < PANEL; lane++) {
         if (this.#holdsToken[panel * PANEL + lane]) target[channel] += floats[channel * PANEL + lane];

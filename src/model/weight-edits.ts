@@ -28,16 +28,12 @@ const LAYER_MATRICES = {
  * A matrix by its name in the state dict.
  * @throws SparseLensError when it is none of a linear layer
  */
-export function matrixAt(layers: readonly LayerWeights[], name: string): SparseWeights {
-  const { layer, key } = placeOf(name);
-  const matrix = key && layers[layer]?.[key];
-  if (!matrix) throw new SparseLensError(`${name} is not a matrix of a linear layer.`);
-  return matrix;
-}
-
-function placeOf(name: string) {
+export function findMatrix(layers: readonly LayerWeights[], name: string) {
   const [, layer, rest] = /^transformer\.h\.(\d+)\.(.*)$/.exec(name) ?? [];
-  return { layer: Number(layer), key: LAYER_MATRICES[rest as keyof typeof LAYER_MATRICES] };
+  const key = LAYER_MATRICES[rest as keyof typeof LAYER_MATRICES];
+  const matrix: SparseWeights | undefined = key && layers[Number(layer)]?.[key];
+  if (!matrix) throw new SparseLensError(`${name} is not a matrix of a linear layer.`);
+  return { layer: Number(layer), key, matrix };
 }
 
 /**
@@ -54,8 +50,7 @@ export function reserveEdits(
   const writes: (() => void)[] = [];
   const { memory } = thread;
   for (const { name, entries, bias } of edits) {
-    const matrix = matrixAt(layers, name);
-    const { layer, key } = placeOf(name);
+    const { layer, key, matrix } = findMatrix(layers, name);
     const { nonzeros, rows, byRow } = matrix;
     const values = arena.floats(nonzeros);
     const biases = arena.floats(rows + 16);

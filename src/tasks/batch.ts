@@ -101,6 +101,15 @@ export function takePairs(batch: TaskBatch, pairs: readonly number[]): TaskBatch
   return { ...batch, pairs: pairs.flatMap((pair) => batch.pairs[pair] ?? []), ...pack(taken) };
 }
 
+/** The first pairs of a batch: so many, or all. */
+export function firstPairs(batch: TaskBatch, count: number): TaskBatch {
+  if (batch.count <= count) return batch;
+  return takePairs(
+    batch,
+    Array.from({ length: count }, (_, pair) => pair),
+  );
+}
+
 function promptTokens(batch: TaskBatch, index: number): number[] {
   return Array.from(promptOf(batch, index));
 }
