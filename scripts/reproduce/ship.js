@@ -2,10 +2,10 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { meansOfCorpus, readCircuitFile, writeCircuitFile } from "../../dist/node/index.js";
+import { meansOfCorpus, readCircuitFile, tasks, writeCircuitFile } from "../../dist/node/index.js";
 import { isSolved, withSubject } from "./circuits.js";
 import { nats, page, table } from "./markdown.js";
 import { bestCircuit, findCircuits } from "./search.js";
@@ -14,10 +14,10 @@ import { progress } from "./subject.js";
 const cli = fileURLToPath(new URL("../../dist/node/cli.js", import.meta.url));
 
 export default async function ship(context) {
-  const { run, tasks, settings, corpus } = context;
+  const { run, settings, corpus } = context;
   await withSubject("sparse", context, async (subject) => {
-    const evaluations = await subject.evaluations(tasks);
-    const solved = tasks.filter(({ name }) => {
+    const evaluations = await subject.evaluations(context.tasks);
+    const solved = context.tasks.filter(({ name }) => {
       const { score } = evaluations.find(({ task }) => task === name);
       return score && isSolved(score);
     });
@@ -26,31 +26,30 @@ export default async function ship(context) {
     // Beside the model, where every command looks for them.
     await meansOfCorpus(subject.model, corpus, { tokens: settings.meansTokens });
     const found = await findCircuits(subject, solved);
-    const rows = await subject.each(found, async ({ task: name, circuits }) => {
+    const shipped = await subject.each(found, async ({ task, circuits }) => {
       const best = bestCircuit({ circuits });
-      if (!best) return { task: name, shipped: false };
-      const circuit = named(await readCircuitFile(run.file(best.thinned.circuit)), settings);
-      await writeCircuitFile(join(target, `${name}.json`), circuit);
-      if (best.pruned) {
-        const edges = named(await readCircuitFile(run.file(best.pruned.circuit)), settings);
-        await writeCircuitFile(join(target, `${name}-edges.json`), edges);
+      if (!best) {
+        progress("sparse", task, "no circuit reaches the target");
+        return null;
       }
-      const { nodes, edges, losses } = best.thinned;
-      return {
-        ...{ task: name, shipped: true, seed: best.seed, nodes, edges },
-        ...{ pruned: best.pruned?.edges ?? null, losses: losses.report },
-        criteria: settings.audit === "none" ? [] : await shipAudit(subject, name, target),
-      };
+      for (const [{ circuit }, file] of [
+        [best.thinned, `${task}.json`],
+        ...(best.pruned ? [[best.pruned, `${task}-edges.json`]] : []),
+      ]) {
+        await writeCircuitFile(join(target, file), named(await readCircuitFile(run.file(circuit)), settings));
+      }
+      if (settings.audit !== "none") await audit(subject, task, target);
+      return task;
     });
     await writeTrials(
       run,
       target,
-      rows.filter(({ shipped }) => shipped).map(({ task }) => task),
+      shipped.filter((task) => task !== null),
       settings.target,
     );
-    await run.writeJson("shipped.json", rows);
-    await writeFile(join(target, "README.md"), report(rows, settings));
-    console.log(report(rows, settings));
+    const report = await reportCircuits(target);
+    await writeFile(join(target, "README.md"), report);
+    console.log(report);
   });
 }
 
@@ -76,52 +75,75 @@ function named(circuit, { name }) {
   return name === undefined ? circuit : { ...circuit, model: { ...circuit.model, name } };
 }
 
-/** The audit of a circuit, beside it. */
-async function shipAudit(subject, task, target) {
-  const { criteria } = await auditOf(subject, task, join(target, `${task}.json`));
-  await cp(subject.run.file(`sparse/audits/${task}`), join(target, `${task}-audit`), { recursive: true });
-  return criteria.map(({ name, held, summary }) => ({ name, held, summary }));
-}
-
-/** As the command line audits: with all that it asks. */
-async function auditOf({ run, corpus, path, settings }, task, circuit) {
+/** As the command line audits, with all that it asks; the searches stay where they were made. */
+async function audit({ run, corpus, path, settings }, task, target) {
   const out = `sparse/audits/${task}`;
-  if (run.has(`${out}/audit.json`)) return run.read(`${out}/audit.json`);
-  progress("sparse", task, "audit");
-  const { trainPairs, reportPairs, draws, audit } = settings;
-  const argv = [
-    ...[cli, "audit", circuit, "--model", path, "--corpus", corpus.directory, "--out", run.file(out)],
-    ...["--train-pairs", trainPairs, "--report-pairs", reportPairs, "--draws", draws].map(String),
-    ...audit.split(" ").filter((word) => word !== ""),
-  ];
-  try {
-    await promisify(execFile)(process.execPath, argv, { maxBuffer: 2 ** 26 });
-  } catch ({ message, stderr }) {
-    throw new Error(`The audit of ${task} failed: ${stderr || message}`);
+  if (!run.has(`${out}/audit.json`)) {
+    progress("sparse", task, "audit");
+    const { trainPairs, reportPairs, draws } = settings;
+    const argv = [
+      ...[cli, "audit", join(target, `${task}.json`), "--model", path, "--corpus", corpus.directory],
+      ...["--out", run.file(out), "--train-pairs", trainPairs, "--report-pairs", reportPairs],
+      ...["--draws", draws, ...settings.audit.split(" ").filter((word) => word !== "")],
+    ];
+    try {
+      await promisify(execFile)(process.execPath, argv.map(String), { maxBuffer: 2 ** 26 });
+    } catch ({ message, stderr }) {
+      throw new Error(`The audit of ${task} failed: ${stderr || message}`);
+    }
   }
-  return run.read(`${out}/audit.json`);
+  await cp(run.file(out), join(target, `${task}-audit`), {
+    recursive: true,
+    filter: (file) => basename(file) !== "searches",
+  });
 }
 
-function report(rows, { target, seeds }) {
-  const shipped = rows.filter((row) => row.shipped);
-  const criteria = shipped[0]?.criteria.map(({ name }) => name) ?? [];
+const EDGES = "-edges.json";
+
+/** What lies beside a model, whenever it was found. */
+export async function reportCircuits(directory) {
+  const files = await readdir(directory);
+  const known = tasks.map(({ name }) => name).filter((name) => files.includes(`${name}.json`));
+  const circuits = [];
+  for (const task of known) {
+    const audited = join(directory, `${task}-audit`, "audit.json");
+    circuits.push({
+      ...{ task, circuit: await readCircuitFile(join(directory, `${task}.json`)) },
+      pruned: files.includes(task + EDGES) ? await readCircuitFile(join(directory, task + EDGES)) : null,
+      criteria: existsSync(audited) ? JSON.parse(await readFile(audited, "utf8")).criteria : null,
+    });
+  }
+  const targets = [...new Set(circuits.map(({ circuit }) => circuit.target_loss))].join(", ");
+  const audits = circuits.filter(({ criteria }) => criteria !== null);
+  const names = audits[0]?.criteria.map(({ name }) => name) ?? [];
   const verdict = ({ held }) => (held === null ? "–" : held ? "held" : "short");
-  const without = rows.filter((row) => !row.shipped).map(({ task }) => `\`${task}\``);
+  const held = (name) => audits.filter(({ criteria }) => criteria.find((one) => one.name === name).held);
   return page([
     "# Circuits of this model",
-    `For each task that it solves the smallest circuit at a task loss of ${target} (on prompts for choosing by, uncalibrated): of ${seeds === 0 ? "the values of k_coef" : `${seeds} search seeds`} the one with the fewest edges, then nodes, without the nodes that it can do without. \`TASK.json\` has all nonzero weights between its nodes, \`TASK-edges.json\` those that are left after edge pruning, \`TASK-audit/audit.md\` what a sceptic asks${criteria.length > 0 ? "" : " (not asked yet)"}. Losses are of held-out prompts, in nats.`,
+    `Node sets at a task loss of ${targets} nat (on prompts for choosing by, uncalibrated; all other nodes at their means), without the nodes that they can do without. \`TASK.json\` has all nonzero weights between its nodes, \`TASK-edges.json\` those that are left after edge pruning; how they were found is in them (\`found\`), and the searches that they were chosen among are in \`trials.jsonl\`. Losses are of held-out prompts, in nats.`,
     table(
-      ["task", "nodes", "edges", "after edge pruning", "loss", "empty circuit", "whole model", ...criteria],
-      shipped.map(({ task, nodes, edges, pruned, losses, criteria: each }) => [
-        ...[
-          `[\`${task}\`](${task}.json)`,
-          String(nodes),
-          String(edges),
-          pruned === null ? "–" : String(pruned),
-        ],
-        ...[nats(losses.circuit), nats(losses.empty), nats(losses.model), ...each.map(verdict)],
+      ["task", "nodes", "edges", "after edge pruning", "loss", "empty circuit", "whole model"],
+      circuits.map(({ task, circuit: { nodes, edges, losses }, pruned }) => [
+        ...[`[\`${task}\`](${task}.json)`, String(nodes.length), String(edges.length)],
+        pruned ? `[${pruned.edges.length}](${task}${EDGES})` : "–",
+        ...["circuit", "empty", "model"].map((kind) => nats(losses.report[kind])),
       ]),
     ),
-    ...(without.length > 0 ? [`No circuit reached the target: ${without.join(", ")}.`] : []),
+    ...(audits.length === 0
+      ? []
+      : [
+          "## Audits",
+          "What a sceptic asks of each: `docs/circuits.md` of the package says what the criteria measure, and when they hold; a task's name leads to the figures. “–”: not decided.",
+          table(
+            ["task", ...names],
+            [
+              ...audits.map(({ task, criteria }) => [
+                `[\`${task}\`](${task}-audit/audit.md)`,
+                ...criteria.map(verdict),
+              ]),
+              [`held, of ${audits.length}`, ...names.map((name) => String(held(name).length))],
+            ],
+          ),
+        ]),
   ]);
 }

@@ -56,3 +56,9 @@ test("a task counts for means where every seed has a circuit and the empty one f
   expect(counts({ circuits: [circuit(true, 0.7), circuit(false, 0.7)] }, 0.15)).toBe(false);
   expect(counts({ circuits: [circuit(true, 0.1)] }, 0.15)).toBe(false);
 });
+
+test("the table beside the embedded model is that of the circuits and audits that lie there", async () => {
+  const { reportCircuits } = await load("ship");
+  const directory = new URL("../../models/default/circuits/", import.meta.url).pathname;
+  expect(readFileSync(join(directory, "README.md"), "utf8")).toBe(await reportCircuits(directory));
+});
