@@ -18,6 +18,12 @@ function gaussianGuess(k: i32, n: i32): f32 {
 
 // @ts-ignore: decorator
 @inline
+function sumIntegers(v: v128): i32 {
+  return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);
+}
+
+// @ts-ignore: decorator
+@inline
 function interpolate(low: i32, high: i32, countLow: i32, countHigh: i32, k: i32): i32 {
   return low + <i32>(<f64>(high - low) * <f64>(countLow - k) / <f64>(countLow - countHigh));
 }
@@ -38,12 +44,15 @@ export function abs_top_k(x: usize, n: i32, k: i32, active: usize): i32 {
   }
   let low: i32 = 1;
   if (k < n) {
-    let largest = i32x4.splat(0), sum = f32x4.splat(0);
+    let largest = i32x4.splat(0), sum = f32x4.splat(0), nonzeros = largest;
     for (let p = x; p < end; p += 16) {
       const v = v128.and(v128.load(p), mask);
       largest = i32x4.max_s(largest, v);
       sum = f32x4.add(sum, v);
+      nonzeros = i32x4.sub(nonzeros, i32x4.gt_s(v, i32x4.splat(0)));
     }
+    // As behind a relu: there is nothing to search for.
+    if (sumIntegers(nonzeros) <= k) return keepFrom(x, padded, 1, active);
     let high = 1 + max(
       max(i32x4.extract_lane(largest, 0), i32x4.extract_lane(largest, 1)),
       max(i32x4.extract_lane(largest, 2), i32x4.extract_lane(largest, 3)),
@@ -64,7 +73,7 @@ export function abs_top_k(x: usize, n: i32, k: i32, active: usize): i32 {
         c3 = i32x4.sub(c3, i32x4.ge_s(v128.and(v128.load(p, 48), mask), t));
       }
       c0 = i32x4.add(i32x4.add(c0, c1), i32x4.add(c2, c3));
-      const count = i32x4.extract_lane(c0, 0) + i32x4.extract_lane(c0, 1) + i32x4.extract_lane(c0, 2) + i32x4.extract_lane(c0, 3);
+      const count = sumIntegers(c0);
       if (count >= k) {
         low = threshold;
         countLow = count;
@@ -79,15 +88,13 @@ export function abs_top_k(x: usize, n: i32, k: i32, active: usize): i32 {
       else if (pass < 12 && pass % 3 != 0 && low > 0) threshold = interpolate(low, high, countLow, countHigh, k);
       else threshold = low + ((high - low) >> 1);
     }
-    if (low > 0) {
-      let surplus = countLow - k;
-      for (let i = n - 1; surplus > 0; i--) {
-        if ((load<i32>(at(x, i)) & ABSOLUTE) == low) {
-          store<f32>(at(x, i), 0);
-          surplus--;
-        }
+    let surplus = countLow - k;
+    for (let i = n - 1; surplus > 0; i--) {
+      if ((load<i32>(at(x, i)) & ABSOLUTE) == low) {
+        store<f32>(at(x, i), 0);
+        surplus--;
       }
-    } else low = 1;
+    }
   }
   return keepFrom(x, padded, low, active);
 }
@@ -175,21 +182,33 @@ export function abs_top_k_panel(x: usize, n: i32, k: i32): void {
   for (let lane: usize = 0; lane < 128; lane += 64) {
     const begin = x + lane, end = begin + bytes;
     let m0 = zero, m1 = zero, m2 = zero, m3 = zero, s0 = zero, s1 = zero, s2 = zero, s3 = zero;
+    let z0 = zero, z1 = zero, z2 = zero, z3 = zero;
     for (let p = begin; p < end; p += 128) {
       let v = v128.and(v128.load(p), mask);
       m0 = i32x4.max_s(m0, v);
       s0 = f32x4.add(s0, v);
+      z0 = i32x4.sub(z0, i32x4.gt_s(v, zero));
       v = v128.and(v128.load(p, 16), mask);
       m1 = i32x4.max_s(m1, v);
       s1 = f32x4.add(s1, v);
+      z1 = i32x4.sub(z1, i32x4.gt_s(v, zero));
       v = v128.and(v128.load(p, 32), mask);
       m2 = i32x4.max_s(m2, v);
       s2 = f32x4.add(s2, v);
+      z2 = i32x4.sub(z2, i32x4.gt_s(v, zero));
       v = v128.and(v128.load(p, 48), mask);
       m3 = i32x4.max_s(m3, v);
       s3 = f32x4.add(s3, v);
+      z3 = i32x4.sub(z3, i32x4.gt_s(v, zero));
     }
-    let h0 = i32x4.add(m0, one), h1 = i32x4.add(m1, one), h2 = i32x4.add(m2, one), h3 = i32x4.add(m3, one);
+    // Behind a relu most tokens have no more than k nonzeros, and nothing to search for.
+    z0 = i32x4.gt_s(z0, ks);
+    z1 = i32x4.gt_s(z1, ks);
+    z2 = i32x4.gt_s(z2, ks);
+    z3 = i32x4.gt_s(z3, ks);
+    if (!v128.any_true(v128.or(v128.or(z0, z1), v128.or(z2, z3)))) continue;
+    let h0 = i32x4.add(v128.and(m0, z0), one), h1 = i32x4.add(v128.and(m1, z1), one);
+    let h2 = i32x4.add(v128.and(m2, z2), one), h3 = i32x4.add(v128.and(m3, z3), one);
     let l0 = zero, l1 = zero, l2 = zero, l3 = zero;
     let cl0 = i32x4.splat(n), cl1 = cl0, cl2 = cl0, cl3 = cl0;
     let ch0 = zero, ch1 = zero, ch2 = zero, ch3 = zero;
