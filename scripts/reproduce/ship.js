@@ -2,10 +2,11 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { meansOfCorpus, readCircuitFile, tasks, writeCircuitFile } from "../../dist/node/index.js";
+import { loadSource } from "../../bench/source.js";
+import { meansOfCorpus, readCircuitFile, writeCircuitFile } from "../../dist/node/index.js";
 import { isSolved, withSubject } from "./circuits.js";
 import { nats, page, table } from "./markdown.js";
 import { bestCircuit, findCircuits } from "./search.js";
@@ -14,10 +15,10 @@ import { progress } from "./subject.js";
 const cli = fileURLToPath(new URL("../../dist/node/cli.js", import.meta.url));
 
 export default async function ship(context) {
-  const { run, settings, corpus } = context;
+  const { run, tasks, settings, corpus } = context;
   await withSubject("sparse", context, async (subject) => {
-    const evaluations = await subject.evaluations(context.tasks);
-    const solved = context.tasks.filter(({ name }) => {
+    const evaluations = await subject.evaluations(tasks);
+    const solved = tasks.filter(({ name }) => {
       const { score } = evaluations.find(({ task }) => task === name);
       return score && isSolved(score);
     });
@@ -30,23 +31,16 @@ export default async function ship(context) {
       const best = bestCircuit({ circuits });
       if (!best) {
         progress("sparse", task, "no circuit reaches the target");
-        return null;
+        return [];
       }
-      for (const [{ circuit }, file] of [
-        [best.thinned, `${task}.json`],
-        ...(best.pruned ? [[best.pruned, `${task}-edges.json`]] : []),
-      ]) {
-        await writeCircuitFile(join(target, file), named(await readCircuitFile(run.file(circuit)), settings));
-      }
+      const place = async ({ circuit }, name) =>
+        writeCircuitFile(join(target, name), named(await readCircuitFile(run.file(circuit)), settings));
+      await place(best.thinned, `${task}.json`);
+      if (best.pruned) await place(best.pruned, `${task}-edges.json`);
       if (settings.audit !== "none") await audit(subject, task, target);
-      return task;
+      return [task];
     });
-    await writeTrials(
-      run,
-      target,
-      shipped.filter((task) => task !== null),
-      settings.target,
-    );
+    await writeTrials(run, target, shipped.flat(), settings.target);
     const report = await reportCircuits(target);
     await writeFile(join(target, "README.md"), report);
     console.log(report);
@@ -92,40 +86,41 @@ async function audit({ run, corpus, path, settings }, task, target) {
       throw new Error(`The audit of ${task} failed: ${stderr || message}`);
     }
   }
-  await cp(run.file(out), join(target, `${task}-audit`), {
-    recursive: true,
-    filter: (file) => basename(file) !== "searches",
-  });
+  const isReported = (file) => basename(file) !== "searches";
+  await cp(run.file(out), join(target, `${task}-audit`), { recursive: true, filter: isReported });
 }
 
-const EDGES = "-edges.json";
-
-/** What lies beside a model, whenever it was found. */
+/** What lies beside a model, whenever it was found, with the audits that are of it. */
 export async function reportCircuits(directory) {
-  const files = await readdir(directory);
-  const known = tasks.map(({ name }) => name).filter((name) => files.includes(`${name}.json`));
+  const { findCircuits: findFiles, inOrder } = await loadSource("server/found-circuits.ts");
+  const found = inOrder(await findFiles([directory]));
   const circuits = [];
-  for (const task of known) {
-    const audited = join(directory, `${task}-audit`, "audit.json");
+  for (const { circuit, file, audit: audited } of found) {
+    if (circuit.edges_are !== "all") continue;
+    const task = circuit.task.name;
     circuits.push({
-      ...{ task, circuit: await readCircuitFile(join(directory, `${task}.json`)) },
-      pruned: files.includes(task + EDGES) ? await readCircuitFile(join(directory, task + EDGES)) : null,
-      criteria: existsSync(audited) ? JSON.parse(await readFile(audited, "utf8")).criteria : null,
+      ...{ task, circuit, file: relative(directory, file) },
+      pruned: found.find((one) => one.circuit.task.name === task && one.circuit.edges_are === "pruned"),
+      audit: audited && {
+        file: join(relative(directory, dirname(audited)), "audit.md"),
+        criteria: JSON.parse(await readFile(audited, "utf8")).criteria,
+      },
     });
   }
   const targets = [...new Set(circuits.map(({ circuit }) => circuit.target_loss))].join(", ");
-  const audits = circuits.filter(({ criteria }) => criteria !== null);
-  const names = audits[0]?.criteria.map(({ name }) => name) ?? [];
+  const audits = circuits.filter(({ audit }) => audit !== null);
+  const names = audits[0]?.audit.criteria.map(({ name }) => name) ?? [];
   const verdict = ({ held }) => (held === null ? "–" : held ? "held" : "short");
-  const held = (name) => audits.filter(({ criteria }) => criteria.find((one) => one.name === name).held);
+  const countHeld = (name) =>
+    audits.filter(({ audit }) => audit.criteria.some((one) => one.name === name && one.held)).length;
   return page([
     "# Circuits of this model",
     `Node sets at a task loss of ${targets} nat (on prompts for choosing by, uncalibrated; all other nodes at their means), without the nodes that they can do without. \`TASK.json\` has all nonzero weights between its nodes, \`TASK-edges.json\` those that are left after edge pruning; how they were found is in them (\`found\`), and the searches that they were chosen among are in \`trials.jsonl\`. Losses are of held-out prompts, in nats.`,
     table(
       ["task", "nodes", "edges", "after edge pruning", "loss", "empty circuit", "whole model"],
-      circuits.map(({ task, circuit: { nodes, edges, losses }, pruned }) => [
-        ...[`[\`${task}\`](${task}.json)`, String(nodes.length), String(edges.length)],
-        pruned ? `[${pruned.edges.length}](${task}${EDGES})` : "–",
+      circuits.map(({ task, file, circuit: { nodes, edges, losses }, pruned }) => [
+        ...[`[\`${task}\`](${file})`, String(nodes.length), String(edges.length)],
+        pruned ? `[${pruned.circuit.edges.length}](${relative(directory, pruned.file)})` : "–",
         ...["circuit", "empty", "model"].map((kind) => nats(losses.report[kind])),
       ]),
     ),
@@ -137,11 +132,11 @@ export async function reportCircuits(directory) {
           table(
             ["task", ...names],
             [
-              ...audits.map(({ task, criteria }) => [
-                `[\`${task}\`](${task}-audit/audit.md)`,
+              ...audits.map(({ task, audit: { file, criteria } }) => [
+                `[\`${task}\`](${file})`,
                 ...criteria.map(verdict),
               ]),
-              [`held, of ${audits.length}`, ...names.map((name) => String(held(name).length))],
+              [`held, of ${audits.length}`, ...names.map((name) => String(countHeld(name)))],
             ],
           ),
         ]),
