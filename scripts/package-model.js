@@ -58,7 +58,12 @@ const rows = [...byTask].map(
   ([task, { standard, unseen, endsAlike }]) =>
     `| ${task}${endsAlike ? "" : " (1)"} | ${cell(standard)} | ${cell(unseen)} |`,
 );
-const share = (part) => percent(part / quality.programs);
+const [{ programs }] = quality.lengths;
+const parsed = quality.lengths.map(({ tokens, parsed }) => {
+  const cut = tokens === null ? "sampled to their end" : `cut after ${tokens} tokens`;
+  return `${cut} ${percent(parsed / programs)}`;
+});
+const repeated = Math.max(...quality.lengths.map(({ repeated }) => repeated)) / programs;
 const positions =
   config.positions === "sinusoidal"
     ? `${config.d_pos_emb} channels of sinusoidal positions, concatenated`
@@ -69,7 +74,7 @@ writeFileSync(
   `# ${name}: a ${isSparse ? "weight-sparse" : "dense"} transformer for simple Python
 
 ${n_layer} layers, d_model ${d_model}, ${n_head} heads of ${d_head}, d_mlp ${d_mlp}, vocabulary ${count(vocab_size)}, up to ${block_size} tokens; RMSNorm, attention
-sinks, ${positions}, a counted bigram table${config.afrac === null ? "" : `, AbsTopK ${config.afrac} at ${model.config.afrac_loctypes.size} locations`}.
+sinks, ${positions}, a counted bigram table${config.afrac === null ? "" : `, AbsTopK ${config.afrac} at ${[...model.config.afrac_loctypes].join(", ")}`}.
 
 | | |
 |---|---|
@@ -78,7 +83,7 @@ sinks, ${positions}, a counted bigram table${config.afrac === null ? "" : `, Abs
 | validation loss | ${scores.corpus.loss.toFixed(4)} nats per token on ${count(scores.corpus.tokens)} held-out tokens |
 | tasks, standard prompts | ${scores.summary.standard.both} of ${scores.summary.standard.tasks} with accuracy ≥ 97 % and two-way loss ≤ 0.1 |
 | tasks, unseen words and templates | ${scores.summary.unseen.both} of ${scores.summary.unseen.tasks} |
-| sampled programs | of ${quality.programs} with at least five statements at temperature ${quality.temperature}, sampled to their end, ${share(quality.parsed)} parse and ${share(quality.repeated)} repeat a training document |
+| sampled programs | of ${programs} with at least five statements at temperature ${quality.temperature} parse, without an unfinished last line: ${parsed.join(", ")}; at most ${percent(repeated)} repeat a training document |
 
 ## Data and training
 

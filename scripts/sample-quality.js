@@ -1,12 +1,12 @@
 // Samples programs from a model and asks CPython (pyodide) whether they parse, and the corpus whether it holds them.
 //
-//   node scripts/sample-quality.js MODEL CORPUS [--programs 200] [--tokens N] [--temperature 0.8] [--top-p 1] [--seed 0]
-//     [--json]
+//   node scripts/sample-quality.js MODEL CORPUS [--programs 200] [--lengths 64,128,end] [--temperature 0.8] [--top-p 1]
+//     [--seed 0] [--json]
 //
 // A program is the first line of a document of the validation split, up to the end of the token that ends it, and what
-// the model makes of it, up to the end of text, N tokens, or the end of the context. Where it was cut off, the unfinished
-// last line is dropped, and headers of blocks that lost their body with it. Programs of fewer than five statements are
-// not counted.
+// the model makes of it: its first 64 tokens, or 128, or all up to the end of text or of the context. Where it is cut
+// off, the unfinished last line is dropped, and headers of blocks that lost their body with it. Programs of fewer than
+// five statements are not counted.
 import { parseArgs } from "node:util";
 import { loadPyodide } from "pyodide";
 import { loadModel, openCorpus } from "../dist/node/index.js";
@@ -15,7 +15,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     programs: { type: "string", default: "200" },
-    tokens: { type: "string", default: "1000000" },
+    lengths: { type: "string", default: "64,128,end" },
     temperature: { type: "string", default: "0.8" },
     "top-p": { type: "string", default: "1" },
     seed: { type: "string", default: "0" },
@@ -25,7 +25,7 @@ const { positionals, values } = parseArgs({
 const [source, corpusDirectory] = positionals;
 if (!source || !corpusDirectory) {
   console.error(
-    "usage: node scripts/sample-quality.js MODEL CORPUS [--programs N] [--tokens N] [--temperature T] [--seed S] [--json]",
+    "usage: node scripts/sample-quality.js MODEL CORPUS [--programs N] [--lengths N,…,end] [--temperature T] [--seed S] [--json]",
   );
   process.exit(2);
 }
@@ -58,27 +58,36 @@ const beginnings = (await documents("validation")).map((tokens) =>
   tokens.subarray(0, tokens.findIndex(endsLine) + 1),
 );
 
-const programs = [];
-let tried = 0;
+/** The same samples, at several lengths: those of one length end where it is reached. */
+const cuts = values.lengths.split(",").map((length) => ({
+  tokens: length === "end" ? null : Number(length),
+  tried: 0,
+  samples: [],
+}));
+const isShort = ({ samples }) => samples.length < wanted;
 const began = Date.now();
-for (let seed = Number(values.seed); programs.length < wanted; seed++) {
-  const start = beginnings[tried++ % beginnings.length];
-  const { text, finishReason } = await model.generate(start, {
-    maxNewTokens: Math.min(Number(values.tokens), model.config.block_size - start.length),
+for (let seed = Number(values.seed), next = 0; cuts.some(isShort); seed++, next++) {
+  const start = beginnings[next % beginnings.length];
+  const { tokens, finishReason } = await model.generate(start, {
+    maxNewTokens: model.config.block_size - start.length,
     doSample: true,
     temperature,
     topP: Number(values["top-p"]),
     seed,
   });
-  const whole = tokenizer.decode(start) + text;
-  const isFinished = finishReason === "end-of-text";
-  const program = isFinished
-    ? whole
-    : whole.slice(0, whole.lastIndexOf("\n") + 1).replace(/(.*:\n|\s*\n)*$/, "\n");
-  const result = inspect(program);
-  const statements = typeof result === "number" ? result : countLines(program);
-  if (statements < 5) continue;
-  programs.push({ program, isFinished, error: typeof result === "number" ? null : result });
+  for (const cut of cuts.filter(isShort)) {
+    cut.tried++;
+    const length = cut.tokens ?? tokens.length;
+    const isFinished = finishReason === "end-of-text" && tokens.length <= length;
+    const whole = tokenizer.decode([...start, ...tokens.slice(0, length)], { skipSpecialTokens: true });
+    const program = isFinished
+      ? whole
+      : whole.slice(0, whole.lastIndexOf("\n") + 1).replace(/(.*:\n|\s*\n)*$/, "\n");
+    const result = inspect(program);
+    const statements = typeof result === "number" ? result : countLines(program);
+    if (statements < 5) continue;
+    cut.samples.push({ program, isFinished, error: typeof result === "number" ? null : result });
+  }
 }
 await model.dispose();
 
@@ -94,23 +103,29 @@ const isRepeated = (program) => {
   }
   return low < training.length && training[low].startsWith(text);
 };
-const parsed = programs.filter(({ error }) => error === null).length;
-const repeated = programs.filter(({ program }) => isRepeated(program)).length;
-const finished = programs.filter(({ isFinished }) => isFinished).length;
-if (values.json)
-  console.log(
-    JSON.stringify({
-      ...{ programs: programs.length, temperature, tried, parsed, repeated, finished },
-      samples: programs,
-    }),
-  );
+const lengths = cuts.map(({ tokens, tried, samples }) => ({
+  ...{ tokens, tried, programs: samples.length },
+  parsed: samples.filter(({ error }) => error === null).length,
+  repeated: samples.filter(({ program }) => isRepeated(program)).length,
+  finished: samples.filter(({ isFinished }) => isFinished).length,
+  samples,
+}));
+if (values.json) console.log(JSON.stringify({ temperature, lengths }));
 else {
-  for (const { program, error } of programs.filter(({ error }) => error !== null).slice(0, 5)) {
+  for (const { program, error } of lengths
+    .at(-1)
+    .samples.filter(({ error }) => error !== null)
+    .slice(0, 5)) {
     console.log(`${program}\n^ ${error}\n${"-".repeat(60)}`);
   }
-  const share = (count) => `${((100 * count) / programs.length).toFixed(1)} %`;
+  for (const { tokens, tried, programs, parsed, repeated, finished } of lengths) {
+    const share = (count) => `${((100 * count) / programs).toFixed(1)} %`;
+    console.log(
+      `${tokens === null ? "to their end" : `${tokens} tokens`}: ${programs} programs of at least five statements (of ${tried}): ${share(parsed)} parse, ${share(repeated)} repeat a training document, ${share(finished)} end by themselves`,
+    );
+  }
   console.log(
-    `${programs.length} programs of at least five statements (of ${tried} sampled, temperature ${temperature}, top-p ${values["top-p"]}): ${share(parsed)} parse, ${share(repeated)} repeat a training document, ${share(finished)} end by themselves (${((Date.now() - began) / 1000).toFixed(0)} s)`,
+    `temperature ${temperature}, top-p ${values["top-p"]} (${((Date.now() - began) / 1000).toFixed(0)} s)`,
   );
 }
 process.exit(0);
