@@ -64,16 +64,17 @@ const cuts = values.lengths.split(",").map((length) => ({
   tried: 0,
   samples: [],
 }));
+const longest = Math.max(...cuts.map(({ tokens }) => tokens ?? model.config.block_size));
 const isShort = ({ samples }) => samples.length < wanted;
 const began = Date.now();
-for (let seed = Number(values.seed), next = 0; cuts.some(isShort); seed++, next++) {
-  const start = beginnings[next % beginnings.length];
+for (let sampled = 0; cuts.some(isShort); sampled++) {
+  const start = beginnings[sampled % beginnings.length];
   const { tokens, finishReason } = await model.generate(start, {
-    maxNewTokens: model.config.block_size - start.length,
+    maxNewTokens: Math.min(longest, model.config.block_size - start.length),
     doSample: true,
     temperature,
     topP: Number(values["top-p"]),
-    seed,
+    seed: Number(values.seed) + sampled,
   });
   for (const cut of cuts.filter(isShort)) {
     cut.tried++;
@@ -112,10 +113,8 @@ const lengths = cuts.map(({ tokens, tried, samples }) => ({
 }));
 if (values.json) console.log(JSON.stringify({ temperature, lengths }));
 else {
-  for (const { program, error } of lengths
-    .at(-1)
-    .samples.filter(({ error }) => error !== null)
-    .slice(0, 5)) {
+  const failed = lengths.at(-1).samples.filter(({ error }) => error !== null);
+  for (const { program, error } of failed.slice(0, 5)) {
     console.log(`${program}\n^ ${error}\n${"-".repeat(60)}`);
   }
   for (const { tokens, tried, programs, parsed, repeated, finished } of lengths) {
