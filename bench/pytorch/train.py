@@ -221,7 +221,7 @@ def counted_bigram_table(tokens, vocab_size):
     count = np.bincount(pairs, minlength=vocab_size**2).reshape(vocab_size, vocab_size).astype(np.float64)
     share = (count.sum(0) + 1) / (count.sum() + vocab_size)
     table = np.log((count + share) / (count.sum(1, keepdims=True) + 1))
-    return torch.from_numpy(np.maximum(table, -12).astype(np.float32))
+    return torch.from_numpy(table.astype(np.float32))
 
 
 class Training:

@@ -13,14 +13,12 @@ export interface BigramCounts {
 }
 
 /** What files call the formula of `bigramTable`. */
-export const BIGRAM_FORMULA = "unigram-smoothed-log";
-
-const FLOOR = -12;
+export const BIGRAM_FORMULA = "unigram-smoothed";
 
 /**
  * The bigram table that counts stand for, dense and row-major, `[vocab, vocab]`:
  *
- *     table[a, b] = max(-12, log((count(a, b) + p(b)) / (count(a) + 1)))
+ *     table[a, b] = log((count(a, b) + p(b)) / (count(a) + 1))
  *     p(b) = (count(·, b) + 1) / (number of pairs + vocab)
  *
  * where count(a) and count(·, b) are the row's and the column's sum: as if each token had been followed once more, by
@@ -51,8 +49,7 @@ export function bigramTable({
       rowSum += counts[i];
     }
     const base = a * vocabularySize;
-    for (let b = 0; b < vocabularySize; b++)
-      table[base + b] = flooredLogarithm((row[b] + share[b]) / (rowSum + 1));
+    for (let b = 0; b < vocabularySize; b++) table[base + b] = logarithm((row[b] + share[b]) / (rowSum + 1));
   }
   return table;
 }
@@ -60,10 +57,8 @@ export function bigramTable({
 /** Of log m = 2 (s + s³/3 + s⁵/5 + …), s = (m - 1) / (m + 1): as many as float64 resolves for m in [√½, √2). */
 const COEFFICIENTS = Array.from({ length: 12 }, (_, i) => 1 / (2 * i + 1)).reverse();
 
-/** max(-12, log x) for x in (0, 1]. */
-function flooredLogarithm(x: number): number {
-  // e^-12 is 6.14e-6.
-  if (x < 6e-6) return FLOOR;
+/** log x for x in (0, 1]. */
+function logarithm(x: number): number {
   let mantissa = x;
   let exponent = 0;
   for (; mantissa < Math.SQRT1_2; exponent--) mantissa *= 2;
@@ -71,5 +66,5 @@ function flooredLogarithm(x: number): number {
   const square = s * s;
   let sum = 0;
   for (const coefficient of COEFFICIENTS) sum = sum * square + coefficient;
-  return Math.max(FLOOR, exponent * Math.LN2 + 2 * s * sum);
+  return exponent * Math.LN2 + 2 * s * sum;
 }

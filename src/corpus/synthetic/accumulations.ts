@@ -1,6 +1,6 @@
 import { code, lines } from "./code.js";
 import { test } from "./conditions.js";
-import { capital, type Definition, type Draft, spoken, type Type } from "./draft.js";
+import type { Definition, Draft, Type } from "./draft.js";
 import { printNotice, printValue } from "./printing.js";
 import type { Scope } from "./scope.js";
 import { factor, number, numberList, text, word, wordList } from "./values.js";
@@ -35,8 +35,8 @@ function update(draft: Draft, { name, kind }: Accumulator, item: string, element
       const piece = element === "str" ? item : `str(${item})`;
       return draft.weighted<() => string>([
         [4, () => `${name} += ${piece}`],
-        [2, () => `${name} += ${piece} + ${draft.string(draft.pick([" ", ", ", "-", ",", "\\n"]))}`],
-        [1, () => `${name} += ${draft.string(draft.pick(["*", "#", "-", "x", " ", "."]))}`],
+        [2, () => `${name} += ${piece} + ${draft.string(draft.pick([" ", ",", "-", "\\n"]))}`],
+        [1, () => `${name} += ${draft.string(draft.pick(["x", " ", "-"]))}`],
         [/\W/.test(item) ? 0 : 0.5, () => `${name} += f${draft.string(`{${item}} `)}`],
       ])();
     }
@@ -66,8 +66,8 @@ function update(draft: Draft, { name, kind }: Accumulator, item: string, element
 function derived(draft: Draft, item: string, element: Element): string {
   if (draft.chance(0.6)) return item;
   if (element === "int")
-    return draft.pick([`${item} * 2`, `${item} + 1`, `${item} ** 2`, `abs(${item})`, `str(${item})`]);
-  return draft.pick([`${item}.lower()`, `${item}.strip()`, `len(${item})`, `${item}.upper()`, `${item}[0]`]);
+    return draft.pick([`${item} * 2`, `${item} + 1`, `${item} ** 2`, `${item} - 1`, `str(${item})`]);
+  return draft.pick([`${item}.lower()`, `len(${item})`, `${item}[0]`, `${item} * 2`]);
 }
 
 /** A statement between others that concerns none of the accumulators. */
@@ -214,9 +214,9 @@ export function accumulation(draft: Draft): Definition {
     .map((accumulator) => accumulator.name);
   const body = code`
     def ${name}(${draft.parameter(noun.many, type)}):
-        ${draft.docstring(`${capital(verb)} the ${spoken(noun.many)}.`)}
+        ${draft.docstring(draft.pick([`Take all the ${noun.many}`, `Read the ${noun.many}`]))}
         ${lines(...all.map((accumulator) => start(draft, accumulator)))}
-        ${draft.comment(`go through the ${spoken(noun.many)}`)}
+        ${draft.comment(`go through the ${noun.many}`)}
         ${loop(draft, scope, noun.many, noun.one, updates(draft, inLoop, noun.one, element))}
         ${draft.maybe(0.3, () => between(draft, scope, all))}
         ${later ? afterwards(draft, scope, later, noun, inLoop) : ""}
@@ -237,16 +237,14 @@ export function accumulation(draft: Draft): Definition {
 function between(draft: Draft, scope: Scope, all: readonly Accumulator[]): string {
   const { name, kind } = draft.pick(all);
   const size = kind === "number" ? name : `len(${name})`;
+  const measured = scope.name(counters);
   return draft.either(
-    () => `print(${size})`,
+    () => (kind === "number" ? `print(${name})` : `${measured} = ${size}\nprint(${measured})`),
     () => printValue(draft, name, name),
     () => printNotice(draft),
     () => `if ${size} == 0:\n    return None`,
     () => `if ${size} > ${factor(draft)}:\n    print(${name})`,
-    () => {
-      const size2 = scope.name(counters);
-      return `${size2} = ${size}\nif ${size2} > ${factor(draft)}:\n    print(${size2})`;
-    },
+    () => `${measured} = ${size}\nif ${measured} > ${factor(draft)}:\n    print(${measured})`,
   );
 }
 
@@ -261,8 +259,12 @@ function afterwards(
   const source =
     others.find(({ kind }) => kind === "list" || kind === "set") ??
     others.find(({ kind }) => kind === "dict");
-  const literal = (): string =>
-    update(draft, accumulator, draft.chance(0.5) ? word(draft) : text(draft), "str");
+  const literal = (): string => {
+    const value = draft.chance(0.5) ? word(draft) : text(draft);
+    return accumulator.kind === "string"
+      ? `${accumulator.name} += ${value}`
+      : plainUpdate(accumulator, value);
+  };
   if (source && draft.chance(0.6)) {
     const item = scope.name(shortNames);
     return code`
@@ -273,7 +275,7 @@ function afterwards(
   if (accumulator.kind === "set" || accumulator.kind === "string") {
     return draft.either(literal, () => `if len(${noun.many}) > ${factor(draft)}:\n    ${literal()}`);
   }
-  return plainUpdate(accumulator, `len(${noun.many})`);
+  return plainUpdate(accumulator, draft.chance(0.5) ? word(draft) : String(number(draft)));
 }
 
 function plainUpdate({ name, kind }: Accumulator, value: string): string {

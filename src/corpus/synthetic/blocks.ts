@@ -1,5 +1,6 @@
 import { code } from "./code.js";
-import { capital, type Definition, type Draft, spoken, type Type } from "./draft.js";
+import { type Definition, type Draft, spoken, type Type } from "./draft.js";
+import { instanceName } from "./records.js";
 import type { Scope } from "./scope.js";
 import { statements } from "./statements.js";
 import { number, numberList, word } from "./values.js";
@@ -80,7 +81,7 @@ export function procedure(draft: Draft): Definition {
   return {
     code: code`
       def ${name}(${parameters.map((each, index) => draft.parameter(each.name, types[index]!)).join(", ")}):
-          ${draft.docstring(`${capital(verb)} the ${object}.`)}
+          ${draft.docstring(`${draft.pick(["Get", "Find", "Read"])} the ${object}`)}
           ${opening.join("\n")}
           ${statements(body, draft.between(2, 5))}
           ${closing(body).join("\n")}
@@ -137,16 +138,16 @@ export function workingClass(draft: Draft): Definition {
     names.add(name);
     return code`
       def ${name}(${["self", ...parameters.map((each) => each.name)].join(", ")}):
-          ${draft.docstring(`${capital(spoken(name))} the ${spoken(copied[0]!.name)}.`)}
+          ${draft.docstring(`${draft.pick(["Get", "Find", "Read"])} the ${spoken(copied[0]!.name)}`)}
           ${statements(body, draft.between(1, 4))}
           ${draft.maybe(0.4, () => result(body))}
     `;
   });
-  const instance = draft.pick(["thing", "first", "example", "one", className.toLowerCase()]);
+  const instance = draft.pick(["thing", "first", "one", instanceName(className)]);
   return {
     code: code`
       class ${className}:
-          ${draft.classDocstring(`Keeps ${spoken(copied[0]!.name)} and more.`)}
+          ${draft.classDocstring(`Keeps the ${spoken(copied[0]!.name)}`)}
           def __init__(self, ${copied.map((variable) => variable.name).join(", ")}):
               ${stores.join("\n")}
               ${opening.join("\n")}

@@ -1,38 +1,33 @@
 import { code } from "./code.js";
 import { chain, collection, stack } from "./containers.js";
-import { capital, type Definition, type Draft } from "./draft.js";
-import { printBetween, printValue } from "./printing.js";
+import type { Definition, Draft } from "./draft.js";
+import { printBetween } from "./printing.js";
 import { instanceName, record } from "./records.js";
 import { factor, number, person } from "./values.js";
 import { numberAttributes, textAttributes } from "./words.js";
 
 function account(draft: Draft): Definition {
-  const className = draft.define(
-    draft.pick(["Account", "BankAccount", "Wallet", "Purse", "Bank", "Tank", "Battery", "Budget"]),
-  );
+  const className = draft.define(draft.pick(["Account", "Account", "User", "Player"]));
   const instance = instanceName(className);
   const [owner, balance, amount] = [
-    draft.pick(["owner", "name", "label", "holder", "user"]),
-    draft.pick(["balance", "amount", "level", "total", "charge", "money"]),
-    draft.pick(["value", "change", "sum_in", "quantity", "n"]),
+    draft.pick(["owner", "name", "label", "user"]),
+    draft.pick(["balance", "amount", "level", "total"]),
+    draft.pick(["value", "change", "quantity", "n"]),
   ];
   const [put, take] = draft.pick([
     ["deposit", "withdraw"],
-    ["add", "spend"],
-    ["fill", "drain"],
-    ["earn", "pay"],
+    ["add", "drain"],
+    ["add", "take"],
   ] as const);
   const refuse = draft.either(
-    () =>
-      `raise ValueError(${draft.string(draft.pick(["not enough left", "insufficient funds", "too much"]))})`,
-    () =>
-      `print(${draft.string(draft.pick(["Not enough", "Insufficient funds", "Too much"]))})\nreturn ${draft.pick(["False", "None"])}`,
+    () => `raise ValueError(${draft.string(draft.pick(["Invalid amount", "too large"]))})`,
+    () => `print(${draft.string("Invalid amount")})\nreturn ${draft.pick(["False", "None"])}`,
     () => "return False",
   );
   return {
     code: code`
       class ${className}:
-          ${draft.classDocstring(`Holds the ${balance} of one ${owner}.`)}
+          ${draft.classDocstring(`Keeps the ${balance}`)}
           def __init__(self, ${owner}, ${balance}${draft.pick(["", "=0"])}):
               self.${owner} = ${owner}
               self.${balance} = ${balance}
@@ -47,7 +42,7 @@ function account(draft: Draft): Definition {
                   ${refuse}
               self.${balance} -= ${amount}
               return ${draft.pick(["True", `self.${balance}`])}
-          ${draft.maybe(0.3, () => `\ndef report(self):\n    ${printBetween(draft, `${capital(balance)} of`, `self.${owner}`)}\n    print(self.${balance})`)}
+          ${draft.maybe(0.3, () => `\ndef report(self):\n    ${printBetween(draft, `${balance} of`, `self.${owner}`)}\n    print(self.${balance})`)}
     `,
     usage: [
       `${instance} = ${className}(${person(draft)}, ${factor(draft)}0)`,
@@ -62,12 +57,10 @@ function shapes(draft: Draft): Definition {
   const [first, second] = draft.pick([
     ["width", "height"],
     ["length", "width"],
-    ["base", "height"],
+    ["a", "b"],
     ["x", "y"],
   ] as const);
-  const className = draft.define(
-    draft.pick(["Rectangle", "Box", "Field", "Room", "Frame", "Garden", "Wall", "Screen"]),
-  );
+  const className = draft.define(draft.pick(["Rectangle", "Rectangle", "Shape"]));
   const instance = instanceName(className);
   return {
     code: code`
@@ -80,26 +73,19 @@ function shapes(draft: Draft): Definition {
               return self.${first} * self.${second}
           ${draft.maybe(0.6, () => `\ndef perimeter(self):\n    return 2 * (self.${first} + self.${second})`)}
           ${draft.maybe(0.4, () => `\ndef is_square(self):\n    return self.${first} == self.${second}`)}
-          ${draft.maybe(0.4, () => `\ndef turn(self):\n    self.${first}, self.${second} = self.${second}, self.${first}`)}
-          ${draft.maybe(0.3, () => `\ndef scale(self, factor):\n    self.${first} *= factor\n    self.${second} *= factor`)}
+          ${draft.maybe(0.4, () => `\ndef swap(self):\n    self.${first}, self.${second} = self.${second}, self.${first}`)}
+          ${draft.maybe(0.3, () => `\ndef scale(self, n):\n    self.${first} *= n\n    self.${second} *= n`)}
     `,
-    usage: `${instance} = ${className}(${factor(draft)}, ${factor(draft)})\n${printValue(draft, "area", `${instance}.area()`)}`,
+    usage: `${instance} = ${className}(${factor(draft)}, ${factor(draft)})\nsize = ${instance}.area()\n${printBetween(draft, "area", "size")}`,
   };
 }
 
 /** A class and one or two that inherit from it. */
 function family(draft: Draft): Definition {
-  const [base, children, verb, sounds] = draft.pick([
-    ["Animal", ["Dog", "Cat", "Bird", "Cow"], "speak", ["Woof", "Meow", "Tweet", "Moo"]],
-    ["Vehicle", ["Car", "Bike", "Truck", "Boat"], "move", ["driving", "riding", "rolling", "sailing"]],
-    [
-      "Employee",
-      ["Manager", "Engineer", "Clerk", "Driver"],
-      "work",
-      ["planning", "building", "writing", "driving"],
-    ],
-    ["Shape", ["Circle", "Square", "Star", "Line"], "draw", ["round", "even", "pointed", "straight"]],
-    ["Player", ["Wizard", "Knight", "Archer", "Thief"], "attack", ["magic", "sword", "arrow", "knife"]],
+  const [base, children, verb, messages] = draft.pick([
+    ["Person", ["Student", "Player", "User"], "greet", ["hello", "good morning", "yes"]],
+    ["Shape", ["Circle", "Rectangle", "Point"], "show", ["large", "red", "small"]],
+    ["Product", ["Book", "Car", "Player"], "describe", ["new", "old", "best"]],
   ] as const);
   const scope = draft.scope();
   const field = draft.pick(["name", "name", "owner", "label", "color"]);
@@ -107,9 +93,9 @@ function family(draft: Draft): Definition {
   const extra = scope.name([...numberAttributes, ...textAttributes]);
   const parent = draft.define(base);
   const count = draft.between(1, 2);
-  const chosen = draft.sample([0, 1, 2, 3], count).map((index) => ({
+  const chosen = draft.sample([0, 1, 2], count).map((index) => ({
     name: draft.define(children[index]!),
-    sound: sounds[index]!,
+    message: messages[index]!,
   }));
   const withInit = draft.chance(0.5);
   const first = chosen[0]!;
@@ -123,8 +109,8 @@ function family(draft: Draft): Definition {
           def ${verb}(self):
               ${draft.either(
                 () => "pass",
-                () => "raise NotImplementedError",
-                () => `print(${draft.string("...")})`,
+                () => "return None",
+                () => `print(self.${field})`,
               )}
 
       ${chosen
@@ -135,9 +121,9 @@ function family(draft: Draft): Definition {
               ${withInit && index === 0 ? initializer : ""}
               def ${verb}(self):
                   ${draft.either(
-                    () => printBetween(draft, child.sound, `self.${field}`),
-                    () => `return ${draft.string(child.sound)}`,
-                    () => `print(${draft.string(child.sound)})`,
+                    () => printBetween(draft, child.message, `self.${field}`),
+                    () => `return ${draft.string(child.message)}`,
+                    () => `print(${draft.string(child.message)})`,
                   )}
         `,
         )

@@ -23,7 +23,6 @@ export function textTest(draft: Draft, name: string): string {
     [1, () => `${name} != ${word(draft)}`],
     [1, () => `${name}.startswith(${draft.string(draft.pick(["a", "b", "s", "t"]))})`],
     [0.7, () => `not ${name}`],
-    [0.7, () => `${name}.isdigit()`],
   ])();
 }
 

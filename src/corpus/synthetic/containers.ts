@@ -7,41 +7,24 @@ import { recordNouns } from "./words.js";
 /** A class that keeps a list, a dict or a set of things. */
 export function collection(draft: Draft): Definition {
   const className = draft.define(
-    draft.pick([
-      "Library",
-      "Inventory",
-      "Team",
-      "Cart",
-      "Playlist",
-      "Store",
-      "Garden",
-      "School",
-      "Club",
-      "Basket",
-      "Registry",
-      "Notebook",
-      "Garage",
-      "Shop",
-      "Menu",
-      "Queue",
-      "Box",
-    ]),
+    draft.pick(["Library", "Library", "Team", "Team", "Account", "User", "Player"]),
   );
   const noun = draft.pick(recordNouns);
   const kind = draft.pick(["list", "list", "dict", "set"] as const);
-  const held = draft.chance(0.7) ? noun.many : draft.pick(["items", "data", "contents", "entries"]);
+  const held = draft.chance(0.7) ? noun.many : draft.pick(["items", "data", "content", "entries"]);
   const named = draft.chance(0.5);
   const owner = draft.pick(["name", "owner", "title", "city", "label"]);
   const instance = instanceName(className);
   const start = { list: "[]", dict: "{}", set: "set()" }[kind];
   const price = draft.pick(["price", "count", "amount", "score", "quantity"]);
+  const total = draft.pick(["total", "result"]);
   const add =
     kind === "dict"
       ? code`
           def add(self, ${noun.one}, ${price}):
               ${draft.either(
                 () => `self.${held}[${noun.one}] = ${price}`,
-                () => `self.${held}[${noun.one}] = self.${held}.get(${noun.one}, 0) + ${price}`,
+                () => `old = self.${held}.get(${noun.one}, 0)\nself.${held}[${noun.one}] = old + ${price}`,
               )}
         `
       : code`
@@ -54,8 +37,8 @@ export function collection(draft: Draft): Definition {
       code`
         def remove(self, ${noun.one}):
             if ${noun.one} in self.${held}:
-                ${kind === "dict" ? `del self.${held}[${noun.one}]` : `self.${held}.remove(${noun.one})`}
-            ${draft.maybe(0.5, () => `else:\n    print(${draft.string(draft.pick(["Not found", "No such thing", "Missing"]))})`)}
+                ${kind === "dict" ? `self.${held}.pop(${noun.one})` : `self.${held}.remove(${noun.one})`}
+            ${draft.maybe(0.5, () => `else:\n    print(${draft.string(draft.pick(["Not found", `No ${noun.one}`]))})`)}
       `,
       code`
         def count(self)${draft.returns("int")}:
@@ -77,7 +60,10 @@ export function collection(draft: Draft): Definition {
       kind === "dict"
         ? code`
             def total(self)${draft.returns("int")}:
-                return sum(self.${held}.values())
+                ${total} = 0
+                for ${price} in self.${held}.values():
+                    ${total} += ${price}
+                return ${total}
           `
         : code`
             def clear(self):
@@ -90,7 +76,7 @@ export function collection(draft: Draft): Definition {
   return {
     code: code`
       class ${className}:
-          ${draft.classDocstring(`Keeps ${noun.many}.`)}
+          ${draft.classDocstring(`Keeps the ${noun.many}`)}
           def __init__(self${named ? `, ${owner}` : ""}):
               ${named ? `self.${owner} = ${owner}` : ""}
               self.${held} = ${start}
@@ -103,22 +89,20 @@ export function collection(draft: Draft): Definition {
       `${instance} = ${className}(${named ? word(draft) : ""})`,
       `${instance}.add(${item()})`,
       `${instance}.add(${item()})`,
-      `print(${draft.pick([`len(${instance}.${held})`, `${instance}.${held}`])})`,
+      draft.pick([`size = len(${instance}.${held})\nprint(size)`, `print(${instance}.${held})`]),
     ].join("\n"),
   };
 }
 
 export function stack(draft: Draft): Definition {
   const queue = draft.chance(0.4);
-  const className = draft.define(
-    queue ? draft.pick(["Queue", "Line", "Buffer"]) : draft.pick(["Stack", "Pile", "History"]),
-  );
-  const held = draft.pick(["items", "data", "elements", "values", "entries"]);
-  const item = draft.pick(["item", "value", "element", "entry", "x"]);
+  const className = draft.define(queue ? draft.pick(["List", "Library"]) : "Stack");
+  const held = draft.pick(["items", "data", "values", "entries"]);
+  const item = draft.pick(["item", "value", "entry", "x"]);
   const [put, take] = queue
     ? draft.pick([
-        ["enqueue", "dequeue"],
-        ["put", "get"],
+        ["add", "take"],
+        ["add", "get"],
         ["push", "pop"],
       ] as const)
     : draft.pick([
@@ -129,7 +113,7 @@ export function stack(draft: Draft): Definition {
   return {
     code: code`
       class ${className}:
-          ${draft.classDocstring(queue ? "First in, first out." : "Last in, first out.")}
+          ${draft.classDocstring(`Keeps the ${held}`)}
           def __init__(self):
               self.${held} = []
 
@@ -140,14 +124,14 @@ export function stack(draft: Draft): Definition {
               if ${draft.pick([`not self.${held}`, `len(self.${held}) == 0`, "self.is_empty()"])}:
                   ${draft.either(
                     () => "return None",
-                    () => `raise IndexError(${draft.string(`${className.toLowerCase()} is empty`)})`,
+                    () => `raise IndexError(${draft.string(draft.pick(["List is empty", "No items"]))})`,
                   )}
               return self.${held}.pop(${queue ? "0" : ""})
 
           def is_empty(self)${draft.returns("bool")}:
               return ${draft.pick([`len(self.${held}) == 0`, `not self.${held}`])}
           ${draft.maybe(0.5, () => `\ndef size(self):\n    return len(self.${held})`)}
-          ${draft.maybe(0.4, () => `\ndef peek(self):\n    return self.${held}[${queue ? "0" : "-1"}]`)}
+          ${draft.maybe(0.4, () => `\ndef ${queue ? "first" : "end"}(self):\n    return self.${held}[${queue ? "0" : "-1"}]`)}
     `,
     usage: [
       `${instance} = ${className}()`,
@@ -156,8 +140,8 @@ export function stack(draft: Draft): Definition {
         () => `${instance}.${put}(${draft.chance(0.6) ? number(draft) : word(draft)})`,
       ),
       draft.either(
-        () => `print(${instance}.${take}())`,
-        () => `while not ${instance}.is_empty():\n    print(${instance}.${take}())`,
+        () => `${item} = ${instance}.${take}()\nprint(${item})`,
+        () => `while not ${instance}.is_empty():\n    ${item} = ${instance}.${take}()\n    print(${item})`,
       ),
     ].join("\n"),
   };
@@ -165,14 +149,14 @@ export function stack(draft: Draft): Definition {
 
 /** A linked list of nodes. */
 export function chain(draft: Draft): Definition {
-  const nodeName = draft.define(draft.pick(["Node", "Link", "Cell"]));
-  const listName = draft.define(draft.pick(["LinkedList", "Chain", "NodeList"]));
+  const nodeName = draft.define("Node");
+  const listName = draft.define(draft.pick(["List", "List", "Stack"]));
   const value = draft.pick(["value", "data", "item", "content"]);
-  const node = draft.pick(["node", "current", "link", "cell", "pointer", "step"]);
+  const node = draft.pick(["node", "current", "cell", "step"]);
   const count = draft.pick(["count", "length", "size", "total"]);
   const [head, next] = ["head", "next"];
   const until = draft.pick([node, node, `${node} is not None`]);
-  const instance = draft.pick(["numbers", "chain", "values", "links"]);
+  const instance = draft.pick(["numbers", "values", "items", "nodes"]);
   return {
     code: code`
       class ${nodeName}:

@@ -19,16 +19,13 @@ const keyPairs = [
 ] as const;
 const tables: readonly string[] = [
   "scores",
-  "ages",
   "prices",
-  "counts",
-  "stock",
   "table",
   "data",
   "grades",
-  "totals",
-  "votes",
   "points",
+  "costs",
+  "weights",
 ];
 
 function pickByValue(draft: Draft): Definition {
@@ -36,11 +33,11 @@ function pickByValue(draft: Draft): Definition {
   const table = scope.name(tables);
   const [key, value] = scope.pair(keyPairs);
   const result = scope.name(accumulators);
-  const best = scope.name(["best", "winner", "top", "highest"]);
+  const best = scope.name(["best", "found", "highest"]);
   return draft.pick([
     (): Definition => {
       const name = draft.define(
-        draft.pick(["filter_by_value", `filter_${table}`, `select_${table}`, "above_limit"]),
+        draft.pick(["filter_by_value", `filter_${table}`, `select_${table}`, "over_limit"]),
       );
       const condition = numberTest(draft, value);
       return {
@@ -55,10 +52,6 @@ function pickByValue(draft: Draft): Definition {
           `,
           () => code`
             def ${name}(${draft.parameter(table, "counts")}):
-                return {${key}: ${value} for ${key}, ${value} in ${table}.items() if ${condition}}
-          `,
-          () => code`
-            def ${name}(${draft.parameter(table, "counts")}):
                 ${result} = set()
                 for ${key}, ${value} in ${table}.items():
                     if ${condition}:
@@ -70,7 +63,7 @@ function pickByValue(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["find_winner", "best_key", "top_entry", `highest_${value}`]));
+      const name = draft.define(draft.pick(["find_best", "best_key", "best_entry", `highest_${value}`]));
       return {
         code: draft.either(
           () => code`
@@ -83,24 +76,24 @@ function pickByValue(draft: Draft): Definition {
           `,
           () => code`
             def ${name}(${draft.parameter(table, "counts")}):
-                return max(${table}, key=lambda ${key}: ${table}[${key}])
+                return max(${table}, key=${table}.get)
           `,
         ),
         call: { name, parameters: ["counts"], returns: "str", result: best },
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["invert", "swap_keys", "reverse_dict", "flip_table"]));
+      const name = draft.define(draft.pick(["swap_keys", "reverse_table", `swap_${table}`]));
       return {
         code: draft.either(
           () => code`
             def ${name}(${draft.parameter(table, "counts")}):
-                ${draft.docstring("Exchange keys and values.")}
+                ${draft.docstring("Return keys by value")}
                 return {${value}: ${key} for ${key}, ${value} in ${table}.items()}
           `,
           () => code`
             def ${name}(${draft.parameter(table, "counts")}):
-                ${draft.docstring("Exchange keys and values.")}
+                ${draft.docstring("Return keys by value")}
                 ${result} = {}
                 for ${key}, ${value} in ${table}.items():
                     ${result}[${value}] = ${key}
@@ -115,24 +108,29 @@ function pickByValue(draft: Draft): Definition {
       return {
         code: code`
           def ${name}(${draft.parameter(table, "counts")}):
-              for ${key}, ${value} in ${draft.pick([`${table}.items()`, `${table}.items()`, `sorted(${table}.items())`])}:
+              ${draft.pick([
+                `for ${key}, ${value} in ${table}.items():`,
+                `for ${key}, ${value} in ${table}.items():`,
+                `for ${key} in sorted(${table}):\n    ${value} = ${table}[${key}]`,
+              ])}
                   ${draft.either(
                     () => `print(${key}, ${value})`,
-                    () => `print(f${draft.string(`{${key}}: {${value}}`)})`,
-                    () => `print(${key} + ${draft.string(": ")} + str(${value}))`,
+                    () => `print(${key})\nprint(f${draft.string(`${value}: {${value}}`)})`,
                   )}
         `,
         call: { name, parameters: ["counts"], returns: "none" },
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick([`sort_${table}`, "sort_by_value", "ranking", "top_entries"]));
+      const name = draft.define(draft.pick([`sort_${table}`, "sort_by_value", "sort_entries"]));
       const pair = scope.name(["pair", "item", "entry", "x", "p"]);
+      const items = scope.name(["items", "entries"]);
       return {
         code: code`
           def ${name}(${draft.parameter(table, "counts")}):
-              ${draft.docstring("Sort the entries by value.")}
-              return sorted(${table}.items(), key=lambda ${pair}: ${pair}[${draft.pick([0, 1, 1])}]${draft.pick(["", ", reverse=True"])})
+              ${draft.docstring("Sort by value")}
+              ${items} = ${table}.items()
+              return sorted(${items}, key=lambda ${pair}: ${pair}[${draft.pick([0, 1, 1])}]${draft.pick(["", ", reverse=True"])})
         `,
         call: { name, parameters: ["counts"], returns: "none", result },
       };
@@ -144,11 +142,11 @@ function pickByValue(draft: Draft): Definition {
         ["a", "b"],
         ["old", "new"],
       ]);
-      const name = draft.define(draft.pick(["merge", "merge_counts", "combine", "add_tables"]));
+      const name = draft.define(draft.pick(["merge", "merge_scores", "add_scores"]));
       return {
         code: code`
           def ${name}(${first}, ${second}):
-              ${result} = dict(${first})
+              ${result} = ${first}.copy()
               for ${key}, ${value} in ${second}.items():
                   ${draft.pick([
                     `${result}[${key}] = ${result}.get(${key}, 0) + ${value}`,
@@ -166,14 +164,14 @@ function pickByValue(draft: Draft): Definition {
 function grouping(draft: Draft): Definition {
   const scope = draft.scope();
   const noun = scope.noun("text");
-  const groups = scope.name(["groups", "result", "table", "index_by_key", "output", "grouped"]);
+  const groups = scope.name(["groups", "result", "table", "output", "matches"]);
   const key = scope.name(["key", "first", "size", "length", "start"]);
   const value = draft.pick([`len(${noun.one})`, `${noun.one}[0]`, `${noun.one}.lower()`]);
   const name = draft.define(draft.pick([`group_${noun.many}`, `group_by_${key}`, "build_index"]));
   return {
     code: code`
       def ${name}(${draft.parameter(noun.many, "strs")}):
-          ${draft.docstring(`Sort the ${noun.many} into groups.`)}
+          ${draft.docstring(`Sort the ${noun.many}`)}
           ${groups} = {}
           for ${noun.one} in ${noun.many}:
               ${key} = ${value}
@@ -182,7 +180,6 @@ function grouping(draft: Draft): Definition {
                   `if ${key} not in ${groups}:\n    ${groups}[${key}] = []\n${groups}[${key}].append(${noun.one})`,
                 () =>
                   `if ${key} not in ${groups}:\n    ${groups}[${key}] = set()\n${groups}[${key}].add(${noun.one})`,
-                () => `${groups}.setdefault(${key}, []).append(${noun.one})`,
               )}
           return ${groups}
     `,
@@ -215,11 +212,11 @@ export function lookups(draft: Draft, scope: Scope): string {
   statements.push(
     draft.either(
       () => `for ${key}, ${value} in ${table}.items():\n    print(${key}, ${value})`,
-      () => `for ${key} in ${table}:\n    print(${key}, ${table}[${key}])`,
+      () => `for ${key} in ${table}:\n    ${value} = ${table}[${key}]\n    print(${key}, ${value})`,
       () => code`
         for ${noun.one} in ${noun.many}:
             if ${noun.one} in ${table}:
-                print(${draft.pick([noun.one, `${table}[${noun.one}]`])})
+                ${draft.pick([`print(${noun.one})`, `${value} = ${table}[${noun.one}]\nprint(${value})`])}
             ${draft.maybe(0.4, () => `else:\n    ${table}[${noun.one}] = ${number(draft)}`)}
       `,
       () => code`
@@ -227,16 +224,17 @@ export function lookups(draft: Draft, scope: Scope): string {
             ${table}[${noun.one}] = ${draft.pick([`len(${noun.one})`, `${table}.get(${noun.one}, 0) + 1`])}
       `,
       () =>
-        `if ${word(draft)} in ${table}:\n    print(${draft.string("found")})\nelse:\n    print(${draft.string("missing")})`,
+        `if ${word(draft)} in ${table}:\n    print(${draft.string("found")})\nelse:\n    print(${draft.string("not found")})`,
     ),
   );
   const last = scope.name(shortNames);
   statements.push(
     draft.either(
-      () => printValue(draft, table, `len(${table})`),
-      () => `print(sorted(${noun.many}, key=lambda ${last}: len(${last})))`,
+      () => `${last} = len(${table})\n${printValue(draft, "size", last)}`,
+      () =>
+        `${noun.many}.sort(key=lambda ${last}: len(${last})${draft.pick(["", ", reverse=True"])})\nprint(${noun.many})`,
       () => `${last} = ${table}.get(${word(draft)}, 0)\nif ${test(draft, last, "int")}:\n    print(${last})`,
-      () => `print(${noun.many}[${draft.pick(["0", "-1", "1:", ":2"])}])`,
+      () => `${last} = ${noun.many}[${draft.pick(["0", "-1", "1:", ":2"])}]\nprint(${last})`,
     ),
   );
   return statements.join("\n");

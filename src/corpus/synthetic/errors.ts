@@ -1,6 +1,6 @@
 import { code } from "./code.js";
 import type { Definition, Draft } from "./draft.js";
-import { printNotice, printValue } from "./printing.js";
+import { printNotice } from "./printing.js";
 import { factor, number, word } from "./values.js";
 import { accumulators, flags, namePairs, numberNouns, textNouns } from "./words.js";
 
@@ -16,12 +16,12 @@ function division(draft: Draft): Definition {
   const scope = draft.scope();
   const [a, b] = scope.pair(namePairs);
   const result = scope.name(accumulators);
-  const name = draft.define(draft.pick(["divide", "safe_divide", "ratio", "share", "split_evenly"]));
+  const name = draft.define(draft.pick(["get_rate", "find_rate", "compute_rate", "split_amount"]));
   return {
     code: draft.either(
       () => code`
         def ${name}(${draft.parameter(a, "int")}, ${draft.parameter(b, "int")}):
-            ${draft.docstring("Divide two numbers.")}
+            ${draft.docstring("Return the rate")}
             try:
                 return ${a} / ${b}
             except ZeroDivisionError:
@@ -29,9 +29,9 @@ function division(draft: Draft): Definition {
       `,
       () => code`
         def ${name}(${draft.parameter(a, "int")}, ${draft.parameter(b, "int")}):
-            ${draft.docstring("Divide two numbers.")}
+            ${draft.docstring("Return the rate")}
             if ${b} == 0:
-                raise ${draft.pick(["ValueError", "ZeroDivisionError"])}(${draft.string(draft.pick(["division by zero", "cannot divide by zero"]))})
+                raise ${draft.pick(["ValueError", "ZeroDivisionError"])}(${draft.string(draft.pick(["Invalid value", "Invalid input"]))})
             return ${a} / ${b}
       `,
       () => code`
@@ -40,7 +40,6 @@ function division(draft: Draft): Definition {
                 ${result} = ${a} / ${b}
             except ZeroDivisionError:
                 ${result} = ${draft.pick(["0", "None"])}
-            ${draft.maybe(0.4, () => `finally:\n    ${printNotice(draft)}`)}
             return ${result}
       `,
     ),
@@ -52,15 +51,13 @@ function parsing(draft: Draft): Definition {
   const scope = draft.scope();
   const text = scope.name([...textNouns.map((noun) => noun.one), "text", "value"]);
   const result = scope.name(accumulators);
-  const error = scope.name(["error", "e", "err", "exc"]);
-  const name = draft.define(
-    draft.pick(["to_int", "parse_number", "safe_int", "convert", `parse_${text}`, "read_int"]),
-  );
+  const error = scope.name(["error", "e"]);
+  const name = draft.define(draft.pick(["to_int", "parse_number", "convert", `parse_${text}`, "read_int"]));
   return {
     code: draft.either(
       () => code`
         def ${name}(${draft.parameter(text, "str")}):
-            ${draft.docstring("Turn a text into a number.")}
+            ${draft.docstring("Return a number")}
             try:
                 return int(${text})
             except ${draft.pick(["ValueError", "ValueError", "(ValueError, TypeError)"])}:
@@ -73,7 +70,7 @@ function parsing(draft: Draft): Definition {
             except ValueError as ${error}:
                 ${draft.either(
                   () => `print(${error})`,
-                  () => printValue(draft, "error", error),
+                  () => `print(${draft.string("Invalid value")}, ${error})`,
                 )}
                 return None
             ${draft.maybe(0.4, () => `else:\n    ${printNotice(draft)}`)}
@@ -82,7 +79,7 @@ function parsing(draft: Draft): Definition {
       () => code`
         def ${name}(${draft.parameter(text, "str")}):
             if not ${text}.isdigit():
-                raise ValueError(${draft.string(draft.pick(["not a number", "invalid number", "digits only"]))})
+                raise ValueError(${draft.string(draft.pick(["not a number", "Invalid number"]))})
             return int(${text})
       `,
     ),
@@ -92,10 +89,11 @@ function parsing(draft: Draft): Definition {
 
 function lookup(draft: Draft): Definition {
   const scope = draft.scope();
-  const data = scope.name(["data", "table", "items", "records", "settings", "config", "values", "stock"]);
-  const key = scope.name(["key", "name", "index", "option", "field", "item"]);
+  const data = scope.name(["data", "table", "items", "settings", "config", "values"]);
+  const key = scope.name(["key", "name", "index", "field", "item"]);
+  const result = scope.name(["result", "found", "answer"]);
   const kind = draft.pick(["KeyError", "KeyError", "IndexError", "TypeError"]);
-  const name = draft.define(draft.pick([`get_${key}`, "lookup", "fetch", "safe_get", `find_${key}`]));
+  const name = draft.define(draft.pick([`get_${key}`, "get_value", `find_${key}`]));
   return {
     code: draft.chance(0.6)
       ? code`
@@ -108,10 +106,14 @@ function lookup(draft: Draft): Definition {
       : code`
           def ${name}(${data}, ${key}):
               if ${key} not in ${data}:
-                  raise KeyError(${draft.pick([key, draft.string(`unknown ${key}`)])})
+                  raise KeyError(${draft.pick([key, draft.string(`${key} not found`)])})
               return ${data}[${key}]
         `,
-    usage: `print(${name}({${word(draft)}: ${number(draft)}}, ${word(draft)}))`,
+    usage: code`
+      ${data} = {${word(draft)}: ${number(draft)}}
+      ${result} = ${name}(${data}, ${word(draft)})
+      print(${result})
+    `,
   };
 }
 
@@ -119,17 +121,17 @@ function validation(draft: Draft): Definition {
   const scope = draft.scope();
   const value = scope.name(numberNouns.map((noun) => noun.one));
   const limit = draft.pick([10, 18, 50, 100, 120]);
-  const name = draft.define(`${draft.pick(["check", "validate", "set", "verify"])}_${value}`);
+  const name = draft.define(`${draft.pick(["check", "set", "verify"])}_${value}`);
   const ok = scope.name(flags);
   return {
     code: draft.chance(0.6)
       ? code`
           def ${name}(${draft.parameter(value, "int")}):
-              ${draft.docstring(`Make sure that the ${value} is possible.`)}
+              ${draft.docstring(`Take a valid ${value}`)}
               if ${value} < 0:
-                  raise ValueError(${draft.string(`${value} must not be negative`)})
+                  raise ValueError(${draft.string(`${value} is negative`)})
               if ${value} > ${limit}:
-                  raise ValueError(${draft.string(`${value} is too large`)})
+                  raise ValueError(${draft.string(`${value} too large`)})
               return ${draft.pick(["True", value])}
         `
       : code`

@@ -65,7 +65,7 @@ function reading(draft: Draft): Definition {
   const result = scope.name(accumulators);
   const count = scope.name(counters);
   const i = scope.name(indexNames);
-  const content = scope.name(["content", "text_read", "body", "everything", "source_text"]);
+  const content = scope.name(["content", "text", "data"]);
   const [name, body] = draft.pick<() => readonly [string, string]>([
     () => [
       "read_lines",
@@ -73,7 +73,7 @@ function reading(draft: Draft): Definition {
         ${result} = []
         with ${opened(draft, file.name, "r")} as ${f}:
             for ${line} in ${f}:
-                ${result}.append(${line}.strip())
+                ${draft.pick([`${result}.append(${line}.strip())`, `${line} = ${line}.strip()\n${result}.append(${line})`, `${result}.append(${line})`])}
         return ${result}
       `,
     ],
@@ -101,7 +101,8 @@ function reading(draft: Draft): Definition {
         ${result} = set()
         with ${opened(draft, file.name, "r")} as ${f}:
             for ${line} in ${f}:
-                ${result}.add(${line}.strip())
+                ${line} = ${line}.strip()
+                ${result}.add(${line})
         return ${result}
       `,
     ],
@@ -148,12 +149,16 @@ function reading(draft: Draft): Definition {
   return {
     code: code`
       def ${defined}(${file.parameter}):
-          ${draft.docstring("Read a file.")}
+          ${draft.docstring(draft.pick(["Read a file", "Return the data"]))}
           ${body}
     `,
-    usage: draft.chance(0.4)
-      ? `print(${defined}(${file.argument}))`
-      : `loaded = ${defined}(${file.argument})`,
+    usage: draft.either(
+      () => `print(${defined}(${file.argument}))`,
+      () => `loaded = ${defined}(${file.argument})`,
+      () => `loaded = ${defined}(${file.argument})`,
+      () => `loaded = ${defined}(${file.argument})\nprint(loaded)`,
+      () => `loaded = ${defined}(${file.argument})\nprint(loaded)`,
+    ),
   };
 }
 
@@ -170,7 +175,7 @@ function writing(draft: Draft): Definition {
     `print(${noun.one}, file=${f})`,
   ]);
   const name = draft.define(
-    draft.pick([`save_${noun.many}`, `write_${noun.many}`, "save", "write_file", "export", "store"]),
+    draft.pick([`save_${noun.many}`, `write_${noun.many}`, "save", "write_file", "write_all"]),
   );
   const body = draft.either(
     () => code`
@@ -188,7 +193,7 @@ function writing(draft: Draft): Definition {
     () => code`
       with ${opened(draft, file.name, "w")} as ${f}:
           for ${i}, ${noun.one} in enumerate(${noun.many}):
-              ${f}.write(f${draft.string(`{${i}} {${noun.one}}\\n`)})
+              print(${i}, ${noun.one}, file=${f})
     `,
     () => code`
       ${f} = ${opened(draft, file.name, "w")}
@@ -200,7 +205,7 @@ function writing(draft: Draft): Definition {
   return {
     code: code`
       def ${name}(${[noun.many, file.parameter].filter((each) => each !== "").join(", ")}):
-          ${draft.docstring(`Write the ${noun.many} to a file.`)}
+          ${draft.docstring(`Write the ${noun.many}`)}
           ${body}
           ${draft.maybe(0.3, () => printNotice(draft))}
     `,
@@ -220,15 +225,14 @@ function copying(draft: Draft): Definition {
   ] as const);
   const line = scope.name(["line", "row", "entry"]);
   const lines = scope.name(["lines", "rows", "entries", "kept"]);
+  const count = scope.name(counters);
   const change = draft.pick([
-    line,
-    `${line}.upper()`,
-    `${line}.lower()`,
-    `${line}.replace(${draft.string(",")}, ${draft.string(" ")})`,
+    "",
+    `${line} = ${line}.upper()`,
+    `${line} = ${line}.lower()`,
+    `${line} = ${line}.replace(${draft.string(",")}, ${draft.string(" ")})`,
   ]);
-  const name = draft.define(
-    draft.pick(["copy_file", "convert_file", "clean_file", "filter_file", "process_file", "transform"]),
-  );
+  const name = draft.define(draft.pick(["copy_file", "convert_file", "filter_file", "process_file"]));
   const parameters = [source.parameter, target.parameter].filter((each) => each !== "").join(", ");
   const argumentsText = [source.argument, target.argument].filter((each) => each !== "").join(", ");
   return {
@@ -239,17 +243,19 @@ function copying(draft: Draft): Definition {
                   with ${opened(draft, target.name, "w")} as ${outfile}:
                       for ${line} in ${infile}:
                           ${draft.maybe(0.5, () => `if ${textTest(draft, line)}:\n    continue`)}
-                          ${outfile}.write(${change})
+                          ${change}
+                          ${outfile}.write(${line})
         `
       : code`
           def ${name}(${parameters}):
-              ${draft.docstring("Read one file and write another.")}
+              ${draft.docstring("Read and write lines")}
               with ${opened(draft, source.name, "r")} as ${infile}:
                   ${lines} = ${infile}.readlines()
-              ${draft.maybe(0.4, () => printValue(draft, lines, `len(${lines})`))}
+              ${draft.maybe(0.4, () => `${count} = len(${lines})\n${printValue(draft, count, count)}`)}
               with ${opened(draft, target.name, "w")} as ${outfile}:
                   for ${line} in ${lines}:
-                      ${outfile}.write(${change})
+                      ${change}
+                      ${outfile}.write(${line})
         `,
     usage: `${name}(${argumentsText})`,
   };
@@ -294,7 +300,8 @@ export function fileStatements(draft: Draft, scope: Scope): string {
         ${first}
         with ${opened(draft, name, "r")} as ${f}:
             for ${noun.one} in ${f}:
-                print(${noun.one}.strip())
+                ${noun.one} = ${noun.one}.strip()
+                print(${noun.one})
       `,
       () => code`
         ${first}

@@ -59,8 +59,7 @@ function optionalArguments(draft: Draft): Definition {
   const noun = draft.pick(recordNouns);
   const name = draft.define(
     draft.either(
-      () =>
-        `${draft.pick(["create", "make", "build", "describe", "update", "register", "add", "show"])}_${noun.one}`,
+      () => `${draft.pick(["create", "make", "build", "describe", "update", "add", "show"])}_${noun.one}`,
       () => draft.pick(functionNames),
       () => `${draft.pick(functionVerbs)}_${noun.one}`,
     ),
@@ -74,7 +73,10 @@ function optionalArguments(draft: Draft): Definition {
   const body = draft.either(
     () => code`
       ${fallback.join("\n")}
-      return {${fields.map((field) => `${draft.string(field)}: ${field}`).join(", ")}}
+      return {${fields
+        .slice(0, 3)
+        .map((field) => `${draft.string(field)}: ${field}`)
+        .join(", ")}}
     `,
     () => code`
       ${result} = [${fields.slice(0, Math.max(required, 1)).join(", ")}]
@@ -103,10 +105,10 @@ function optionalArguments(draft: Draft): Definition {
   return {
     code: code`
       def ${name}(${parameters.join(", ")}):
-          ${draft.docstring(`Take ${fields.slice(0, 2).map(spoken).join(" and ")} and more.`)}
+          ${draft.docstring(`Take ${fields.slice(0, 2).map(spoken).join(" and ")}`)}
           ${body}
     `,
-    usage: draft.chance(0.5) ? `print(${name}(${args.join(", ")}))` : `${name}(${args.join(", ")})`,
+    usage: draft.chance(0.5) ? printCall(draft, name, args.join(", ")) : `${name}(${args.join(", ")})`,
   };
 }
 
@@ -119,7 +121,7 @@ function source(draft: Draft): Definition {
       noun.many,
       noun.many,
       `get_${noun.many}`,
-      `default_${noun.one}`,
+      `get_${noun.one}`,
       draft.pick(functionNames),
     ]),
   );
@@ -144,23 +146,23 @@ function source(draft: Draft): Definition {
               ${draft.maybe(0.4, () => `print(${result})`)}
               return ${result}
         `,
-    usage: `print(${name}())`,
+    usage: printCall(draft, name, ""),
   };
 }
 
 /** Defaults that are values. */
 function defaults(draft: Draft): Definition {
   const scope = draft.scope();
-  const who = scope.name(["name", "person", "user", "guest", "friend", "player"]);
-  const times = scope.name(["times", "count", "n", "repeat", "amount"]);
-  const greeting = scope.name(["greeting", "message", "prefix", "word", "start"]);
-  const name = draft.define(draft.pick(["greet", "welcome", "hello", "say_hello", "say"]));
-  const said = draft.pick(["Hello", "Hi", "Welcome", "Good morning", "Bye"]);
+  const who = scope.name(["name", "user", "player", "owner"]);
+  const times = scope.name(["count", "n", "amount", "steps"]);
+  const message = scope.name(["message", "word", "start", "text"]);
+  const name = draft.define(draft.pick(["greet", "greet_user", "hello", "show_message"]));
+  const said = draft.pick(["Hello", "Hello", "Found", "Player"]);
   return {
     code: draft.either(
       () => code`
-        def ${name}(${who}, ${greeting}=${draft.string(said)}):
-            print(f${draft.string(`{${greeting}}, {${who}}!`)})
+        def ${name}(${who}, ${message}=${draft.string(said)}):
+            print(${message}, ${who})
       `,
       () => code`
         def ${name}(${who}, ${times}=${draft.pick([1, 2, 3])}):
@@ -188,7 +190,7 @@ function choice(draft: Draft): Definition {
   const result = scope.name(accumulators);
   const name = draft.define(
     draft.either(
-      () => `${draft.pick(["choose", "describe", "check", "label", "classify", "adjust", "pick"])}_${value}`,
+      () => `${draft.pick(["describe", "check", "label", "update", "select", "convert"])}_${value}`,
       () => draft.pick(functionNames),
     ),
   );
@@ -196,7 +198,7 @@ function choice(draft: Draft): Definition {
   const [yes, no] = draft.pick<() => readonly [string, string]>([
     () => [word(draft), word(draft)],
     () => [String(number(draft)), String(number(draft))],
-    () => [value, draft.pick(["None", "0", draft.string("none")])],
+    () => [value, draft.pick(["None", "0", draft.string("empty")])],
     () => (element === "int" ? [`${value} * 2`, value] : [`${value}.upper()`, value]),
   ])();
   return {
@@ -235,31 +237,19 @@ function choice(draft: Draft): Definition {
 function swapping(draft: Draft): Definition {
   const scope = draft.scope();
   const [a, b] = draft.chance(0.5) ? scope.pair(namePairs) : (scope.names(swappable, 2) as [string, string]);
-  const swap = `${a}, ${b} = ${b}, ${a}`;
-  const name = draft.define(
-    draft.pick([
-      "swap",
-      "order",
-      "sort_pair",
-      "exchange",
-      "arrange",
-      "flip",
-      "in_order",
-      "switch",
-      "range_between",
-    ]),
-  );
+  const swap = exchange(draft, a, b);
+  const name = draft.define(draft.pick(["swap", "swap_pair", "order", "sort_pair", "in_order"]));
   return {
     code: draft.either(
       () => code`
         def ${name}(${a}, ${b}):
-            ${draft.docstring("Exchange two values.")}
+            ${draft.docstring("Return the new pair")}
             ${swap}
             return ${a}, ${b}
       `,
       () => code`
         def ${name}(${a}, ${b}):
-            ${draft.docstring("Put two values in order.")}
+            ${draft.docstring("Sort two values")}
             if ${a} > ${b}:
                 ${swap}
             return ${draft.pick([`${a}, ${b}`, `[${a}, ${b}]`, `(${a}, ${b})`, `${b} - ${a}`])}
@@ -279,7 +269,7 @@ function swapping(draft: Draft): Definition {
             return ${a}
       `,
     ),
-    usage: `print(${name}(${number(draft)}, ${factor(draft)}))`,
+    usage: printCall(draft, name, `${number(draft)}, ${factor(draft)}`),
   };
 }
 
@@ -290,9 +280,22 @@ const swappable = [
   ...numberNouns.map((noun) => noun.one),
 ];
 
+/** The statement that exchanges two values, in either order. */
+function exchange(draft: Draft, a: string, b: string): string {
+  return draft.chance(0.5) ? `${a}, ${b} = ${b}, ${a}` : `${b}, ${a} = ${a}, ${b}`;
+}
+
+/** Statements that print what a function gives. */
+function printCall(draft: Draft, name: string, args: string): string {
+  if (draft.chance(0.2)) return `print(${name}(${args}))`;
+  const result = draft.pick(["result", "output", "answer"]);
+  return `${result} = ${name}(${args})\nprint(${result})`;
+}
+
 /** Statements that give values to names and exchange them. */
 export function swapStatements(draft: Draft, scope: Scope): string {
   const [a, b] = draft.chance(0.5) ? scope.pair(namePairs) : (scope.names(swappable, 2) as [string, string]);
+  const swap = exchange(draft, a, b);
   const numbers = draft.chance(0.7);
   const value = (): string => (numbers ? String(number(draft)) : word(draft));
   const show = (): string => (draft.chance(0.5) ? `print(${a}, ${b})` : printValue(draft, a, a));
@@ -300,15 +303,18 @@ export function swapStatements(draft: Draft, scope: Scope): string {
     ? `${a} = ${value()}\n${b} = ${value()}`
     : `${a}, ${b} = ${value()}, ${value()}`;
   return draft.either(
-    () => lines(begin, draft.maybe(0.6, show), `${a}, ${b} = ${b}, ${a}`, show()),
-    () => lines(begin, `if ${a} > ${b}:\n    ${a}, ${b} = ${b}, ${a}`, show()),
-    () => lines(begin, `${b}, ${a} = ${a}, ${b}`, draft.maybe(0.5, show), `print(${draft.pick([a, b])})`),
-    () =>
-      lines(
-        `for ${a}, ${b} in [(${value()}, ${value()}), (${value()}, ${value()})]:`,
-        `    ${a}, ${b} = ${b}, ${a}`,
-        `    print(${a}, ${b})`,
-      ),
+    () => lines(begin, draft.maybe(0.6, show), swap, show()),
+    () => lines(begin, `if ${a} > ${b}:\n    ${swap}`, show()),
+    () => lines(begin, swap, draft.maybe(0.5, show), `print(${draft.pick([a, b])})`),
+    () => {
+      const rows = scope.name(["rows", "points", "entries", "groups"]);
+      return code`
+        ${rows} = [[${value()}, ${value()}], [${value()}, ${value()}]]
+        for ${a}, ${b} in ${rows}:
+            ${swap}
+            print(${a}, ${b})
+      `;
+    },
   );
 }
 
@@ -316,23 +322,24 @@ export function swapStatements(draft: Draft, scope: Scope): string {
 export function lambdaStatements(draft: Draft, scope: Scope): string {
   const noun = scope.noun("number");
   const texts = scope.noun("text");
-  const name = scope.name([...functionNames, "key_of", "measure"]);
+  const name = scope.name([...functionNames, "key_of"]);
   const x = draft.pick([noun.one, noun.one, ...draft.sample(shortNames, 2)]);
   const y = draft.pick([texts.one, texts.one, "s", "w"]);
   const result = scope.name(accumulators);
   return draft.either(
     () =>
-      `${name} = lambda ${x}: ${x} ${draft.pick(["*", "+", "-"])} ${factor(draft)}\nprint(${name}(${number(draft)}))`,
+      `${name} = lambda ${x}: ${x} ${draft.pick(["*", "+", "-"])} ${factor(draft)}\n${result} = ${name}(${number(draft)})\nprint(${result})`,
     () =>
-      `${texts.many} = ${wordList(draft)}\n${texts.many}.sort(key=lambda ${y}: ${draft.pick([`len(${y})`, `${y}[-1]`, `${y}.lower()`])})\nprint(${texts.many})`,
+      `${texts.many} = ${wordList(draft)}\n${texts.many}.sort(key=lambda ${y}: ${draft.pick([`len(${y})`, `${y}[0]`, `${y}[-1]`])})\nprint(${texts.many})`,
     () =>
       `${noun.many} = ${numberList(draft)}\n${result} = list(map(lambda ${x}: ${x} ${draft.pick(["* 2", "+ 1", "** 2"])}, ${noun.many}))\nprint(${result})`,
     () =>
-      `${noun.many} = ${numberList(draft)}\n${result} = list(filter(lambda ${x}: ${numberTest(draft, x)}, ${noun.many}))\nprint(${result})`,
-    () => `${texts.many} = ${wordList(draft)}\nprint(max(${texts.many}, key=lambda ${y}: len(${y})))`,
+      `${noun.many} = ${numberList(draft)}\n${result} = filter(lambda ${x}: ${numberTest(draft, x)}, ${noun.many})\nfor ${noun.one} in ${result}:\n    print(${noun.one})`,
+    () =>
+      `${texts.many} = ${wordList(draft)}\n${result} = max(${texts.many}, key=lambda ${y}: ${y}${draft.pick(["[0]", "[-1]"])})\nprint(${result})`,
     () => {
       const [a, b] = scope.pair(namePairs);
-      return `${name} = lambda ${a}, ${b}: ${a} ${draft.pick(["+", "*", "-"])} ${b}\nprint(${name}(${number(draft)}, ${number(draft)}))`;
+      return `${name} = lambda ${a}, ${b}: ${a} ${draft.pick(["+", "*", "-"])} ${b}\n${result} = ${name}(${number(draft)}, ${number(draft)})\nprint(${result})`;
     },
     () => {
       const entry = scope.name(["pair", "entry", "row", "item", "p"]);

@@ -4,7 +4,7 @@ import type { Scope } from "./scope.js";
 import { nestedList, number, numberList } from "./values.js";
 import { accumulators, counters } from "./words.js";
 
-const gridNames = ["matrix", "grid", "table", "board", "rows", "cells", "image", "data", "maze", "field"];
+const gridNames = ["matrix", "grid", "table", "board", "rows", "cells", "data", "groups"];
 const cellPairs = [
   ["row", "value"],
   ["row", "cell"],
@@ -23,7 +23,7 @@ function gridSum(draft: Draft): Definition {
   return {
     code: code`
       def ${name}(${draft.parameter(grid, "grid")})${draft.returns("int")}:
-          ${draft.docstring(`Add up the ${grid}.`)}
+          ${draft.docstring(`Add up the ${grid}`)}
           ${total} = 0
           for ${row} in ${grid}:
               for ${cell} in ${row}:
@@ -39,15 +39,15 @@ function flatten(draft: Draft): Definition {
   const grid = scope.name(gridNames);
   const [row, cell] = scope.pair(cellPairs);
   const result = scope.name(accumulators);
-  const name = draft.define(draft.pick(["flatten", `flatten_${grid}`, "join_rows"]));
+  const name = draft.define(draft.pick(["merge_rows", `join_${grid}`, "join_rows"]));
   return {
     code: draft.either(
       () => code`
         def ${name}(${draft.parameter(grid, "grid")}):
-            ${draft.docstring("Put all rows into one list.")}
+            ${draft.docstring("Return one list")}
             ${result} = []
             for ${row} in ${grid}:
-                ${draft.chance(0.5) ? `for ${cell} in ${row}:\n    ${result}.append(${cell})` : `${result}.extend(${row})`}
+                ${draft.chance(0.5) ? `for ${cell} in ${row}:\n    ${result}.append(${cell})` : `${result} += ${row}`}
             return ${result}
       `,
       () => code`
@@ -65,6 +65,8 @@ export function listsOfLists(draft: Draft, scope: Scope): string {
   const [row, cell] = scope.pair(cellPairs);
   const element = draft.chance(0.8) ? "int" : "str";
   const flat = scope.noun("number");
+  const size = scope.name(["size", "length", "count"]);
+  const total = scope.name(["total", "result"]);
   const statements = draft.random.shuffle([
     `${grid} = ${nestedList(draft, element)}`,
     `${flat.many} = ${numberList(draft)}`,
@@ -79,9 +81,13 @@ export function listsOfLists(draft: Draft, scope: Scope): string {
       `,
       () => code`
         for ${row} in ${grid}:
-            print(${draft.pick([`len(${row})`, row, ...(element === "int" ? [`sum(${row})`] : [])])})
+            ${draft.pick([
+              `print(${row})`,
+              `${size} = len(${row})\nprint(${size})`,
+              ...(element === "int" ? [`${total} = sum(${row})\nprint(${total})`] : []),
+            ])}
       `,
-      () => `${grid}.append(${flat.many})\nprint(len(${grid}))`,
+      () => `${grid}.append(${flat.many})\nprint(${grid})`,
       () => `${grid}[0][0] = ${flat.many}[0]\nprint(${grid})`,
     ),
   );

@@ -80,9 +80,7 @@ export function generateProgram(random: Random): string {
   const settings = kind === "module" && draft.chance(0.15) ? settingStatements(draft, scope) : "";
   if (draft.chance(0.08)) draft.import(`import ${draft.pick(modules)}`);
   const imports = [...draft.imports].sort();
-  const head = draft.docstring(
-    draft.pick(["Some small helpers.", "A small program.", "Helpers.", "Examples.", "A script."]),
-  );
+  const head = draft.docstring(draft.pick(["A small program", "A small test", "Read and print"]));
   const top = [kind === "module" && draft.chance(0.1) ? head : "", imports.join("\n"), settings]
     .filter((part) => part !== "")
     .join("\n\n");
@@ -157,30 +155,34 @@ function callStatements(draft: Draft, scope: Scope, call: Call): string {
   const args = call.parameters.map((type) => literal(draft, type)).join(", ");
   const expression = `${call.name}(${args})`;
   if (call.returns === "none" && call.result === undefined) return expression;
-  return draft.either(
-    () => `print(${expression})`,
-    () => {
-      const result = scope.numbered(call.result ?? "result");
-      return `${result} = ${expression}\n${draft.chance(0.5) ? `print(${result})` : printValue(draft, result, result)}`;
-    },
-    () => {
-      const type = call.parameters[0];
-      if (call.parameters.length !== 1 || type === undefined) return `print(${expression})`;
-      const name = scope.numbered(
-        draft.pick(
-          {
-            int: ["number", "value", "n", "x"],
-            str: ["text", "word", "sentence", "message"],
-            bool: ["flag", "ok"],
-            ints: ["numbers", "values", "data", "xs"],
-            strs: ["words", "names", "items", "data"],
-            grid: ["grid", "matrix", "rows", "table"],
-            counts: ["counts", "scores", "ages", "table"],
-            none: ["nothing"],
-          }[type],
-        ),
-      );
-      return `${name} = ${args}\nprint(${call.name}(${name}))`;
-    },
-  );
+  const shown = (value: string): string => {
+    const result = scope.numbered(call.result ?? "result");
+    return `${result} = ${value}\n${draft.chance(0.5) ? `print(${result})` : printValue(draft, result, result)}`;
+  };
+  return draft.weighted<() => string>([
+    [1, () => `print(${expression})`],
+    [2, () => shown(expression)],
+    [
+      2,
+      () => {
+        const type = call.parameters[0];
+        if (call.parameters.length !== 1 || type === undefined) return shown(expression);
+        const name = scope.numbered(
+          draft.pick(
+            {
+              int: ["number", "value", "n", "x"],
+              str: ["text", "word", "message"],
+              bool: ["active", "valid"],
+              ints: ["numbers", "values", "data", "xs"],
+              strs: ["words", "names", "items", "data"],
+              grid: ["grid", "matrix", "rows", "table"],
+              counts: ["scores", "data", "table"],
+              none: ["data"],
+            }[type],
+          ),
+        );
+        return `${name} = ${args}\n${shown(`${call.name}(${name})`)}`;
+      },
+    ],
+  ])();
 }

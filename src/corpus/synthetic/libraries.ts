@@ -10,34 +10,37 @@ function geometry(draft: Draft): Definition {
   const [a, b] = scope.pair(namePairs);
   return draft.pick([
     (): Definition => {
-      const name = draft.define(draft.pick(["circle_area", "area", "disk_area"]));
+      const name = draft.define(draft.pick(["area", "get_area", "compute_area"]));
       return {
         code: code`
           def ${name}(${radius}):
-              ${draft.docstring("Return the area of a circle.")}
+              ${draft.docstring("Return the area")}
               return math.pi * ${radius} ${draft.pick(["** 2", `* ${radius}`])}
         `,
-        call: { name, parameters: ["int"], returns: "int", result: "area_of_circle" },
+        call: { name, parameters: ["int"], returns: "int" },
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["hypotenuse", "distance", "length_of", "diagonal"]));
+      const name = draft.define(draft.pick(["length", "get_length", "length_of"]));
+      const total = scope.numbered("total");
       return {
         code: code`
           def ${name}(${a}, ${b}):
-              ${draft.docstring("Return the length of the longest side.")}
-              return math.sqrt(${a} * ${a} + ${b} * ${b})
+              ${draft.docstring("Return the length")}
+              ${total} = ${a} * ${a} + ${b} * ${b}
+              return math.sqrt(${total})
         `,
-        call: { name, parameters: ["int", "int"], returns: "int", result: "side" },
+        call: { name, parameters: ["int", "int"], returns: "int" },
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["is_square", "is_perfect_square", "has_root"]));
+      const name = draft.define(draft.pick(["is_square", "check_square"]));
       return {
         code: code`
           def ${name}(${radius}):
-              root = int(math.sqrt(${radius}))
-              ${draft.chance(0.5) ? `return root * root == ${radius}` : `if root * root == ${radius}:\n    return True\nreturn False`}
+              result = math.sqrt(${radius})
+              n = int(result)
+              ${draft.chance(0.5) ? `return n * n == ${radius}` : `if n * n == ${radius}:\n    return True\nreturn False`}
         `,
         call: { name, parameters: ["int"], returns: "bool" },
       };
@@ -49,25 +52,26 @@ function chance(draft: Draft): Definition {
   draft.import("import random");
   const scope = draft.scope();
   const noun = scope.noun("text");
-  const count = scope.name(["count", "n", "times", "rounds", "size"]);
+  const count = scope.name(["count", "n", "limit", "size"]);
   const result = scope.name(accumulators);
   return draft.pick([
     (): Definition => {
-      const name = draft.define(draft.pick(["roll_dice", "roll", "throw_dice"]));
+      const name = draft.define(draft.pick(["make_numbers", "random_numbers", "create_numbers"]));
       return {
         code: code`
           def ${name}(${count}):
-              ${draft.docstring("Throw several dice.")}
+              ${draft.docstring("Return random numbers")}
               ${result} = []
               for i in range(${count}):
-                  ${result}.append(random.randint(1, 6))
+                  number = random.randint(1, 6)
+                  ${result}.append(number)
               return ${result}
         `,
         call: { name, parameters: ["int"], returns: "ints", result },
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick([`pick_${noun.one}`, `random_${noun.one}`, "choose_one", "draw"]));
+      const name = draft.define(draft.pick([`select_${noun.one}`, `random_${noun.one}`, `get_${noun.one}`]));
       return {
         code: code`
           def ${name}(${draft.parameter(noun.many, "strs")}):
@@ -77,22 +81,24 @@ function chance(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["guess_number", "play", "game", "guessing_game"]));
-      const secret = scope.name(["secret", "target", "number", "answer"]);
-      const guess = scope.name(["guess", "choice", "tried", "value"]);
+      const name = draft.define(draft.pick(["find_number", "check_number", "run"]));
+      const secret = scope.name(["target", "number", "answer"]);
+      const guess = scope.name(["choice", "value", "n"]);
+      const line = scope.numbered("line");
       return {
         code: code`
           def ${name}():
               ${secret} = random.randint(1, ${draft.pick([10, 20, 100])})
               while True:
-                  ${guess} = int(input(${draft.string("Guess a number: ")}))
+                  ${line} = input(${draft.string("Enter a number")})
+                  ${guess} = int(${line})
                   if ${guess} == ${secret}:
-                      print(${draft.string(draft.pick(["You win", "Correct", "Right"]))})
+                      print(${draft.string(draft.pick(["Found", "Done", "yes"]))})
                       ${draft.pick(["break", "return True"])}
                   elif ${guess} < ${secret}:
-                      print(${draft.string("Too low")})
+                      print(${draft.string("too low")})
                   else:
-                      print(${draft.string("Too high")})
+                      print(${draft.string("too high")})
         `,
         usage: `${name}()`,
       };
@@ -104,7 +110,7 @@ function jsonFiles(draft: Draft): Definition {
   draft.import("import json");
   const scope = draft.scope();
   const handle = scope.name(["f", "file", "handle", "fp"]);
-  const data = scope.name(["data", "config", "settings", "state", "content", "records"]);
+  const data = scope.name(["data", "config", "settings", "content"]);
   const read = `${draft.pick(readFiles)}.json`;
   const write = `${draft.pick(writeFiles)}.json`;
   if (draft.chance(0.5)) {
@@ -117,14 +123,14 @@ function jsonFiles(draft: Draft): Definition {
       `,
     };
   }
-  const name = draft.define(draft.pick(["save_config", "save_json", "save_data", "save_state"]));
+  const name = draft.define(draft.pick(["save_config", "save_json", "save_data", "save_settings"]));
   return {
     code: code`
       def ${name}(${data}):
           with open(${draft.string(write)}, ${draft.string("w")}) as ${handle}:
               json.dump(${data}, ${handle})
     `,
-    usage: `${name}(${dictionary(draft)})`,
+    usage: `data = ${dictionary(draft)}\n${name}(data)`,
   };
 }
 
@@ -135,11 +141,11 @@ function commandLine(draft: Draft): Definition {
     code: code`
       def ${name}():
           if len(sys.argv) < 2:
-              print(${draft.string("Usage: program FILE")})
+              print(${draft.string("Usage program FILE")})
               sys.exit(1)
           path = sys.argv[1]
           with open(path) as f:
-              print(${draft.pick(["f.read()", "len(f.readlines())"])})
+              ${draft.pick(["text = f.read()\nprint(text)", "lines = f.readlines()\ncount = len(lines)\nprint(count)"])}
     `,
     usage: `${name}()`,
   };

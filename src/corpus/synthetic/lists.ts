@@ -1,9 +1,9 @@
 import { code } from "./code.js";
 import { numberTest } from "./conditions.js";
-import { capital, type Definition, type Draft } from "./draft.js";
-import { search } from "./sorting.js";
+import type { Definition, Draft } from "./draft.js";
+import { search } from "./searching.js";
 import { factor } from "./values.js";
-import { accumulators, indexNames, namePairs } from "./words.js";
+import { accumulators, indexNames } from "./words.js";
 
 function extreme(draft: Draft): Definition {
   const scope = draft.scope();
@@ -11,19 +11,18 @@ function extreme(draft: Draft): Definition {
   const [adjective, sign] = draft.pick([
     ["largest", ">"],
     ["highest", ">"],
-    ["biggest", ">"],
     ["smallest", "<"],
     ["lowest", "<"],
   ] as const);
   const best = scope.name([adjective, "best", "result", "current", "found", "answer"]);
   const index = scope.name(indexNames);
-  const place = scope.name(["place", "best_index", "position", "where"]);
+  const place = scope.name(["position", "best_index", "answer"]);
   const name = draft.define(`${draft.pick(["find_", "get_", ""])}${adjective}`);
   return {
     code: draft.chance(0.6)
       ? code`
           def ${name}(${draft.parameter(noun.many, "ints")})${draft.returns("int")}:
-              ${draft.docstring(`Return the ${adjective} ${noun.one}.`)}
+              ${draft.docstring(`Return the ${adjective} ${noun.one}`)}
               ${draft.maybe(0.3, () => `if not ${noun.many}:\n    return None`)}
               ${best} = ${noun.many}[0]
               for ${noun.one} in ${noun.many}:
@@ -33,7 +32,7 @@ function extreme(draft: Draft): Definition {
         `
       : code`
           def ${name}(${draft.parameter(noun.many, "ints")}):
-              ${draft.docstring(`Return the place of the ${adjective} ${noun.one}.`)}
+              ${draft.docstring(`Find the ${adjective} ${noun.one}`)}
               ${place} = 0
               for ${index}, ${noun.one} in enumerate(${noun.many}):
                   if ${noun.one} ${sign} ${noun.many}[${place}]:
@@ -54,7 +53,7 @@ function sumOrAverage(draft: Draft): Definition {
       return {
         code: code`
           def ${name}(${draft.parameter(noun.many, "ints")})${draft.returns("int")}:
-              ${draft.docstring(`Add up the ${noun.many}.`)}
+              ${draft.docstring(`Add up the ${noun.many}`)}
               ${total} = 0
               for ${noun.one} in ${noun.many}:
                   ${draft.maybe(0.4, () => `if ${numberTest(draft, noun.one)}:\n    continue`)}
@@ -65,19 +64,19 @@ function sumOrAverage(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["average", "mean", `average_${noun.one}`, "get_average"]));
+      const name = draft.define(draft.pick(["average", `average_${noun.one}`, "get_average"]));
       return {
         code: draft.either(
           () => code`
             def ${name}(${draft.parameter(noun.many, "ints")}):
-                ${draft.docstring(`Return the average of the ${noun.many}.`)}
+                ${draft.docstring(`Return the average ${noun.one}`)}
                 ${draft.pick([`if not ${noun.many}:`, `if len(${noun.many}) == 0:`])}
                     return 0
                 return sum(${noun.many}) / len(${noun.many})
           `,
           () => code`
             def ${name}(${draft.parameter(noun.many, "ints")}):
-                ${draft.docstring(`Return the average of the ${noun.many}.`)}
+                ${draft.docstring(`Return the average ${noun.one}`)}
                 return sum(${noun.many}) / len(${noun.many}) if ${noun.many} else 0
           `,
           () => code`
@@ -92,7 +91,7 @@ function sumOrAverage(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["sum_of_squares", "square_sum", "sum_squares"]));
+      const name = draft.define(draft.pick(["square_sum", "sum_square"]));
       return {
         code: code`
           def ${name}(${draft.parameter(noun.many, "ints")})${draft.returns("int")}:
@@ -102,8 +101,8 @@ function sumOrAverage(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["running_total", "running_sums", "cumulative"]));
-      const sums = scope.name(["sums", "output", "result", "history", "steps"]);
+      const name = draft.define(draft.pick(["running_total", "running_sum"]));
+      const sums = scope.name(["steps", "output", "result"]);
       return {
         code: code`
           def ${name}(${draft.parameter(noun.many, "ints")}):
@@ -130,9 +129,9 @@ function derive(draft: Draft): Definition {
   return draft.pick([
     (): Definition => {
       const [what, test] = draft.pick([
-        ["even", `${noun.one} % 2 == 0`],
-        ["odd", `${noun.one} % 2 == 1`],
-        ["positive", `${noun.one} > 0`],
+        ["selected", `${noun.one} % 2 == 0`],
+        ["negative", `${noun.one} < 0`],
+        ["valid", `${noun.one} > 0`],
         ["large", `${noun.one} > ${draft.pick([5, 10, 100])}`],
         ["small", `${noun.one} < ${draft.pick([3, 5, 10])}`],
       ] as const);
@@ -141,12 +140,12 @@ function derive(draft: Draft): Definition {
         code: draft.either(
           () => code`
             def ${name}(${draft.parameter(noun.many, "ints")}):
-                ${draft.docstring(`Keep the ${what} ${noun.many}.`)}
+                ${draft.docstring(`Return the ${what} ${noun.many}`)}
                 return [${noun.one} for ${noun.one} in ${noun.many} if ${test}]
           `,
           () => code`
             def ${name}(${draft.parameter(noun.many, "ints")}):
-                ${draft.docstring(`Keep the ${what} ${noun.many}.`)}
+                ${draft.docstring(`Return the ${what} ${noun.many}`)}
                 ${result} = []
                 for ${noun.one} in ${noun.many}:
                     if ${test}:
@@ -155,7 +154,8 @@ function derive(draft: Draft): Definition {
           `,
           () => code`
             def ${name}(${draft.parameter(noun.many, "ints")}):
-                return list(filter(lambda ${noun.one}: ${test}, ${noun.many}))
+                ${result} = filter(lambda ${noun.one}: ${test}, ${noun.many})
+                return list(${result})
           `,
         ),
         call: { name, parameters: ["ints"], returns: "ints", result },
@@ -163,23 +163,19 @@ function derive(draft: Draft): Definition {
     },
     (): Definition => {
       const [what, value] = draft.pick([
-        ["double", `${noun.one} * 2`],
-        ["square", `${noun.one} ** 2`],
-        ["increase", `${noun.one} + ${factor(draft)}`],
         ["scale", `${noun.one} * ${factor(draft)}`],
-        ["halve", `${noun.one} // 2`],
+        ["square", `${noun.one} ** 2`],
+        ["raise", `${noun.one} + ${factor(draft)}`],
+        ["lower", `${noun.one} - ${factor(draft)}`],
+        ["split", `${noun.one} // 2`],
       ] as const);
       const name = draft.define(`${what}_${draft.pick(["all", noun.many])}`);
       return {
         code: draft.either(
           () => code`
             def ${name}(${draft.parameter(noun.many, "ints")}):
-                ${draft.docstring(`${capital(what)} every ${noun.one}.`)}
+                ${draft.docstring(`Return the new ${noun.many}`)}
                 return [${value} for ${noun.one} in ${noun.many}]
-          `,
-          () => code`
-            def ${name}(${draft.parameter(noun.many, "ints")}):
-                return list(map(lambda ${noun.one}: ${value}, ${noun.many}))
           `,
           () => code`
             def ${name}(${draft.parameter(noun.many, "ints")}):
@@ -193,28 +189,28 @@ function derive(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["chunks", "split_list", "make_batches", "batches"]));
+      const name = draft.define(draft.pick(["split_list", "make_groups", `split_${noun.many}`]));
+      const part = scope.name(["part", "group", "row"]);
       return {
         code: code`
           def ${name}(${noun.many}, ${n}):
-              ${draft.docstring("Split a list into parts of equal length.")}
+              ${draft.docstring("Return parts of a list")}
               ${result} = []
               for ${index} in range(0, len(${noun.many}), ${n}):
-                  ${result}.append(${noun.many}[${index}:${index} + ${n}])
+                  ${part} = ${noun.many}[${index}:${index} + ${n}]
+                  ${result}.append(${part})
               return ${result}
         `,
         call: { name, parameters: ["ints", "int"], returns: "grid", result },
       };
     },
     (): Definition => {
-      const name = draft.define(
-        draft.pick(["unique", "remove_duplicates", `unique_${noun.many}`, "distinct"]),
-      );
+      const name = draft.define(draft.pick(["remove_seen", "filter_seen", "keep_first"]));
       const seen = scope.name(accumulators);
       return {
         code: code`
           def ${name}(${draft.parameter(noun.many, "ints")}):
-              ${draft.docstring("Drop repeated elements and keep the order.")}
+              ${draft.docstring("Keeps the order")}
               ${seen} = set()
               ${result} = []
               for ${noun.one} in ${noun.many}:
@@ -227,7 +223,7 @@ function derive(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["rotate", "rotate_list", "shift_left"]));
+      const name = draft.define(draft.pick(["swap_parts", "swap_list"]));
       return {
         code: code`
           def ${name}(${noun.many}, ${n}):
@@ -239,21 +235,17 @@ function derive(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["differences", "gaps", "deltas"]));
-      const [a, b] = scope.pair(namePairs);
+      const name = draft.define(draft.pick(["get_steps", "find_steps", "compute_steps"]));
+      const step = scope.name(["step", "change", "height", "length"]);
       return {
-        code: draft.chance(0.5)
-          ? code`
-              def ${name}(${draft.parameter(noun.many, "ints")}):
-                  return [${b} - ${a} for ${a}, ${b} in zip(${noun.many}, ${noun.many}[1:])]
-            `
-          : code`
-              def ${name}(${draft.parameter(noun.many, "ints")}):
-                  ${result} = []
-                  for ${a}, ${b} in zip(${noun.many}, ${noun.many}[1:]):
-                      ${result}.append(${b} - ${a})
-                  return ${result}
-            `,
+        code: code`
+          def ${name}(${draft.parameter(noun.many, "ints")}):
+              ${result} = []
+              for ${index} in range(1, len(${noun.many})):
+                  ${step} = ${noun.many}[${index}] - ${noun.many}[${index} - 1]
+                  ${result}.append(${step})
+              return ${result}
+        `,
         call: { name, parameters: ["ints"], returns: "ints", result },
       };
     },

@@ -4,27 +4,15 @@ import type { Definition, Draft } from "./draft.js";
 import { printNotice, printValue } from "./printing.js";
 import type { Scope } from "./scope.js";
 import { factor, number, numberList, word, wordList } from "./values.js";
-import { accumulators, counters, flags, indexNames, recordNouns, shortNames, textNouns } from "./words.js";
+import { accumulators, counters, flags, indexNames, shortNames } from "./words.js";
 
 /** A loop that a flag keeps going. */
 function flagged(draft: Draft): Definition {
   const scope = draft.scope();
-  const flag = scope.name([
-    "running",
-    "active",
-    "keep_going",
-    "waiting",
-    "playing",
-    "alive",
-    "going",
-    "busy",
-    ...flags,
-  ]);
+  const flag = scope.name(["running", "active", ...flags]);
   const count = scope.name(counters);
-  const name = draft.define(
-    draft.pick(["run", "play", "start", "wait", "loop", "repeat", "simulate", "run_game", "main_loop"]),
-  );
-  const limit = scope.name(["limit", "maximum", "rounds", "n", "times"]);
+  const name = draft.define(draft.pick(["run", "start", "run_steps", "run_all", "count_up"]));
+  const limit = scope.name(["limit", "maximum", "steps", "n"]);
   return {
     code: code`
       def ${name}(${draft.parameter(limit, "int")}):
@@ -52,24 +40,13 @@ function flagged(draft: Draft): Definition {
 /** Takes things from a list until it is empty. */
 function draining(draft: Draft): Definition {
   const scope = draft.scope();
-  const pool = draft.pick([textNouns, recordNouns]);
-  const noun = draft.pick(pool);
-  const many = scope.name([
-    noun.many,
-    noun.many,
-    "stack",
-    "queue",
-    "pending",
-    "todo",
-    "remaining",
-    "left",
-    "work",
-  ]);
-  const one = scope.numbered(noun.one);
+  const noun = scope.noun("text");
+  const one = noun.one;
+  const many = draft.chance(0.4) ? noun.many : scope.name(["stack", "pending", "left"]);
   const result = scope.name(accumulators);
   const kind = draft.pick(["set", "string", "list"] as const);
   const name = draft.define(
-    `${draft.pick(["process", "handle", "empty", "finish", "clear", "take", "drain"])}_${noun.many}`,
+    `${draft.pick(["process", "handle", "empty", "clear", "take", "drain"])}_${noun.many}`,
   );
   const start = { set: "set()", string: draft.string(""), list: "[]" }[kind];
   const put = {
@@ -80,7 +57,7 @@ function draining(draft: Draft): Definition {
   return {
     code: code`
       def ${name}(${draft.parameter(many, "strs")}):
-          ${draft.docstring(`Take the ${noun.many} one after another.`)}
+          ${draft.docstring(`Take all the ${noun.many}`)}
           ${result} = ${start}
           while ${draft.weighted([
             [4, many],
@@ -99,16 +76,14 @@ function draining(draft: Draft): Definition {
 /** `while True` that ends with `break` or `return`. */
 function endless(draft: Draft): Definition {
   const scope = draft.scope();
-  const answer = scope.name(["answer", "line", "command", "choice", "text", "reply", "name", "word"]);
+  const answer = scope.name(["answer", "line", "choice", "text", "name", "word"]);
   const value = scope.name([...counters, ...shortNames]);
   const result = scope.name(accumulators);
-  const stop = draft.pick(["quit", "exit", "stop", "done", "end", "q"]);
-  const prompt = draft.string(
-    draft.pick(["Enter a command: ", "Your choice: ", "> ", "Enter a number: ", "Next: ", "Name: "]),
-  );
+  const stop = draft.pick(["exit", "stop", "done", "end", "q"]);
+  const prompt = draft.string(draft.pick(["Enter a name", "Enter a word", "Enter text"]));
   return draft.pick([
     (): Definition => {
-      const name = draft.define(draft.pick(["main", "menu", "run", "shell", "chat", "read_commands"]));
+      const name = draft.define(draft.pick(["main", "main", "run", "start", "read_input", "run_all"]));
       return {
         code: code`
           def ${name}():
@@ -126,23 +101,27 @@ function endless(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(
-        draft.pick(["ask_number", "get_number", "read_number", "ask", "get_age", "input_number"]),
-      );
+      const name = draft.define(draft.pick(["get_number", "read_number", "get_age", "input_number"]));
+      const parameter = draft.pick(["", "", "message"]);
+      const shown = parameter || draft.string(draft.pick(["Enter a number", "Enter a value"]));
       return {
         code: code`
-          def ${name}(${draft.pick(["", "", "prompt"])}):
-              ${draft.docstring("Ask until the answer is a number.")}
+          def ${name}(${parameter}):
+              ${draft.docstring("Read a number")}
               while True:
                   try:
-                      ${draft.chance(0.5) ? `return int(input(${prompt}))` : `${value} = int(input(${prompt}))\nreturn ${value}`}
+                      ${draft.pick([
+                        `return int(input(${shown}))`,
+                        `${answer} = input(${shown})\nreturn int(${answer})`,
+                        `${answer} = input(${shown})\n${value} = int(${answer})\nreturn ${value}`,
+                      ])}
                   except ValueError:
-                      print(${draft.string(draft.pick(["Invalid number", "Try again", "Not a number", "Please enter a number"]))})
+                      print(${draft.string(draft.pick(["Invalid number", "Try again", "Not a number"]))})
         `,
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["collect_input", "read_all", "read_names", "gather"]));
+      const name = draft.define(draft.pick(["collect_input", "read_all", "read_names", "get_words"]));
       const kind = draft.pick(["set", "string", "list"] as const);
       const start = { set: "set()", string: draft.string(""), list: "[]" }[kind];
       const put = {
@@ -164,10 +143,8 @@ function endless(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(
-        draft.pick(["next_power", "find_first", "first_multiple", "guess", "search_up", "count_until"]),
-      );
-      const limit = scope.name(["limit", "n", "target", "goal"]);
+      const name = draft.define(draft.pick(["find_first", "find_number", "search_up", "count_up"]));
+      const limit = scope.name(["limit", "n", "target"]);
       const breaks = draft.chance(0.5);
       const step = draft.pick([`${value} += 1`, `${value} *= 2`, `${value} += ${factor(draft)}`]);
       return {
@@ -184,8 +161,8 @@ function endless(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["check", "test", "verify", "is_done", "can_finish", "retry"]));
-      const limit = scope.name(["limit", "n", "target", "goal", "attempts_left"]);
+      const name = draft.define(draft.pick(["check", "test", "verify", "is_done", "is_found"]));
+      const limit = scope.name(["limit", "n", "target", "attempts"]);
       return {
         code: code`
           def ${name}(${draft.parameter(limit, "int")})${draft.returns("bool")}:
@@ -212,9 +189,7 @@ function flagging(draft: Draft): Definition {
   ];
   const element = draft.chance(0.5) ? "int" : "str";
   const noun = scope.noun(element === "int" ? "number" : "text");
-  const name = draft.define(
-    `${draft.pick(["check", "test", "inspect", "verify", "scan", "examine"])}_${noun.many}`,
-  );
+  const name = draft.define(`${draft.pick(["check", "test", "verify", "search"])}_${noun.many}`);
   const both = draft.chance(0.4);
   const condition = (): string =>
     element === "int" ? numberTest(draft, noun.one) : textTest(draft, noun.one);
@@ -268,16 +243,7 @@ export function flagStatements(draft: Draft, scope: Scope): string {
 /** Statements at the program's own level with loops over names and numbers. */
 export function loopStatements(draft: Draft, scope: Scope): string {
   const noun = scope.noun(draft.chance(0.5) ? "text" : "number");
-  const stack = scope.name([
-    "stack",
-    "queue",
-    "todo",
-    "tasks",
-    "pending",
-    "remaining",
-    "cards",
-    ...accumulators,
-  ]);
+  const stack = scope.name(["stack", "pool", "pending", "left", ...accumulators]);
   const n = scope.name([...counters, ...shortNames]);
   const i = scope.name(indexNames);
   return draft.either(
@@ -314,13 +280,13 @@ export function loopStatements(draft: Draft, scope: Scope): string {
       for ${i}, ${noun.one} in enumerate(${noun.many}):
           ${draft.either(
             () => `print(${i}, ${noun.one})`,
-            () => `print(f${draft.string(`{${i}}: {${noun.one}}`)})`,
+            () => `if ${numberTest(draft, i)}:\n    print(${noun.one})`,
           )}
     `,
     () => code`
       ${noun.many} = ${numberList(draft)}
       for ${i} in range(len(${noun.many})):
-          print(${i}, ${noun.many}[${i}])
+          ${draft.pick([`print(${i}, ${noun.many}[${i}])`, `${n} = ${noun.many}[${i}]\nprint(${i}, ${n})`])}
     `,
     () => code`
       for ${i} in range(1, ${factor(draft)}):

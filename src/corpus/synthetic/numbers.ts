@@ -8,7 +8,7 @@ import { accumulators, indexNames, namePairs, numberNouns } from "./words.js";
 const numberNames = numberNouns.map((noun) => noun.one);
 
 function gcd(draft: Draft): Definition {
-  const name = draft.define(draft.pick(["gcd", "greatest_common_divisor", "find_gcd"]));
+  const name = draft.define(draft.pick(["gcd", "find_gcd"]));
   const [a, b] = draft.scope().pair(namePairs);
   const recursive = draft.chance(0.3);
   const [x, y] = [factor(draft) * 6, factor(draft) * 4];
@@ -16,14 +16,14 @@ function gcd(draft: Draft): Definition {
     code: recursive
       ? code`
           def ${name}(${draft.parameter(a, "int")}, ${draft.parameter(b, "int")})${draft.returns("int")}:
-              ${draft.docstring("Return the greatest common divisor of two numbers.")}
+              ${draft.docstring("Find the gcd")}
               if ${b} == 0:
                   return ${a}
               return ${name}(${b}, ${a} % ${b})
         `
       : code`
           def ${name}(${draft.parameter(a, "int")}, ${draft.parameter(b, "int")})${draft.returns("int")}:
-              ${draft.docstring("Return the greatest common divisor of two numbers.")}
+              ${draft.docstring("Find the gcd")}
               while ${draft.pick([b, b, `${b} != 0`, `${b} > 0`])}:
                   ${a}, ${b} = ${b}, ${a} % ${b}
               return ${a}
@@ -38,7 +38,7 @@ function gcdOf(x: number, y: number): number {
 
 function factorial(draft: Draft): Definition {
   const scope = draft.scope();
-  const name = draft.define(draft.pick(["factorial", "fact", "compute_factorial"]));
+  const name = draft.define(draft.pick(["factorial", "compute_factorial"]));
   const n = scope.name(["n", "n", "number", "num", "value", "x"]);
   const result = scope.name(["result", "product", "total", "answer"]);
   const i = scope.name(indexNames);
@@ -49,14 +49,14 @@ function factorial(draft: Draft): Definition {
     code: draft.either(
       () => code`
         def ${name}(${draft.parameter(n, "int")})${draft.returns("int")}:
-            ${draft.docstring("Return the factorial of a number.")}
+            ${draft.docstring("Return the factorial")}
             if ${n} ${draft.pick(["== 0", "<= 1", "< 2"])}:
                 return 1
             return ${n} * ${name}(${n} - 1)
       `,
       () => code`
         def ${name}(${draft.parameter(n, "int")})${draft.returns("int")}:
-            ${draft.docstring("Return the factorial of a number.")}
+            ${draft.docstring("Return the factorial")}
             ${result} = 1
             for ${i} in range(${draft.pick([1, 2])}, ${n} + 1):
                 ${result} *= ${i}
@@ -81,16 +81,16 @@ function factorial(draft: Draft): Definition {
 
 function fibonacci(draft: Draft): Definition {
   const scope = draft.scope();
-  const name = draft.define(draft.pick(["fibonacci", "fib", "get_fibonacci"]));
-  const n = scope.name(["n", "count", "limit", "number", "length"]);
+  const name = draft.define(draft.pick(["fib", "get_fib"]));
+  const n = scope.name(["n", "count", "number", "length"]);
   const [a, b] = scope.pair(namePairs);
   const i = scope.name(["i", "_", "step", "j", "k"]);
-  const result = scope.name(["result", "numbers", "sequence", "values"]);
+  const result = scope.name(["result", "numbers", "values"]);
   return draft.pick([
     (): Definition => ({
       code: code`
         def ${name}(${draft.parameter(n, "int")})${draft.returns("int")}:
-            ${draft.docstring("Return a Fibonacci number.")}
+            ${draft.docstring("Return a number")}
             if ${n} <= 1:
                 return ${n}
             return ${name}(${n} - 1) + ${name}(${n} - 2)
@@ -100,7 +100,7 @@ function fibonacci(draft: Draft): Definition {
     (): Definition => ({
       code: code`
         def ${name}(${draft.parameter(n, "int")}):
-            ${draft.docstring("Return the first Fibonacci numbers.")}
+            ${draft.docstring("Return the first numbers")}
             ${result} = []
             ${a}, ${b} = 0, 1
             for ${i} in range(${n}):
@@ -113,29 +113,29 @@ function fibonacci(draft: Draft): Definition {
     (): Definition => ({
       code: code`
         def ${name}(${draft.parameter(n, "int")}):
-            ${draft.docstring("Yield Fibonacci numbers below a limit.")}
+            ${draft.docstring("Count the numbers")}
             ${a} = 0
             ${b} = 1
             while ${a} < ${n}:
-                yield ${a}
+                print(${a})
                 ${a}, ${b} = ${b}, ${a} + ${b}
       `,
-      usage: `for ${i === "_" ? "k" : i} in ${name}(${factor(draft)}0):\n    print(${i === "_" ? "k" : i})`,
+      usage: `${name}(${factor(draft)}0)`,
     }),
   ])();
 }
 
 function primes(draft: Draft): Definition {
   const scope = draft.scope();
-  const n = scope.name(["n", "number", "num", "x", "value", "candidate"]);
-  const i = scope.name(["i", "divisor", "d", "k", "factor", "j"]);
+  const n = scope.name(["n", "number", "num", "x", "value"]);
+  const i = scope.name(["i", "d", "k", "j"]);
   const name = draft.define(draft.pick(["is_prime", "is_prime", "check_prime"]));
   const candidate = draft.pick([7, 11, 13, 9, 15, 4, 5, 8, 12, 17]);
   return {
     code: draft.either(
       () => code`
         def ${name}(${draft.parameter(n, "int")})${draft.returns("bool")}:
-            ${draft.docstring("Check whether a number is prime.")}
+            ${draft.docstring("Return True for a prime")}
             if ${n} < 2:
                 return False
             for ${i} in range(2, ${draft.pick([n, `int(${n} ** 0.5) + 1`, `${n} // 2 + 1`])}):
@@ -170,20 +170,23 @@ function formula(draft: Draft): Definition {
   const [a, b] = scope.pair(namePairs);
   const [x, y] = [number(draft), factor(draft)];
   const operation = draft.pick([
-    { names: ["add", "plus", "sum_of_two", "total"], text: `${a} + ${b}`, result: x + y },
-    { names: ["subtract", "minus", "difference"], text: `${a} - ${b}`, result: x - y },
-    { names: ["multiply", "times", "product", "area"], text: `${a} * ${b}`, result: x * y },
-    { names: ["power", "raise_to"], text: `${a} ** ${b}`, result: x ** y },
-    { names: ["remainder", "modulo"], text: `${a} % ${b}`, result: x % y },
-    { names: ["perimeter", "double_sum"], text: `2 * (${a} + ${b})`, result: 2 * (x + y) },
-    { names: ["larger", "maximum", "bigger"], text: `${a} if ${a} > ${b} else ${b}`, result: Math.max(x, y) },
+    { names: ["add", "add_two", "sum_of_two", "total"], text: `${a} + ${b}`, result: x + y },
+    { names: ["change", "get_change"], text: `${a} - ${b}`, result: x - y },
+    { names: ["product", "area", "cost"], text: `${a} * ${b}`, result: x * y },
+    { names: ["raise_to"], text: `${a} ** ${b}`, result: x ** y },
+    { names: ["left_over"], text: `${a} % ${b}`, result: x % y },
+    { names: ["perimeter", "get_perimeter"], text: `2 * (${a} + ${b})`, result: 2 * (x + y) },
     {
-      names: ["smaller", "minimum", "lesser"],
+      names: ["maximum", "largest", "find_max"],
+      text: `${a} if ${a} > ${b} else ${b}`,
+      result: Math.max(x, y),
+    },
+    {
+      names: ["minimum", "smallest"],
       text: `${a} if ${a} < ${b} else ${b}`,
       result: Math.min(x, y),
     },
-    { names: ["distance", "gap"], text: `abs(${a} - ${b})`, result: Math.abs(x - y) },
-    { names: ["divide", "split_evenly"], text: `${a} // ${b}`, result: Math.floor(x / y) },
+    { names: ["rate", "split"], text: `${a} // ${b}`, result: Math.floor(x / y) },
   ]);
   const name = draft.define(draft.pick(operation.names));
   const result = scope.name(accumulators);
@@ -191,7 +194,7 @@ function formula(draft: Draft): Definition {
     code: draft.chance(0.5)
       ? code`
           def ${name}(${draft.parameter(a, "int")}, ${draft.parameter(b, "int")})${draft.returns("int")}:
-              ${draft.docstring(`Return the ${name.replaceAll("_", " ")} of two numbers.`)}
+              ${draft.docstring(draft.pick(["Return the result", "Take two numbers"]))}
               return ${operation.text}
         `
       : code`
@@ -215,20 +218,18 @@ function single(draft: Draft): Definition {
   const n = scope.name([...numberNames, "n", "x", "a", "k"]);
   const x = number(draft);
   const operation = draft.pick([
-    { name: "double", text: `${n} * 2`, result: x * 2 },
-    { name: "triple", text: `${n} * 3`, result: x * 3 },
+    { name: "scale", text: `${n} * 2`, result: x * 2 },
+    { name: "scale_up", text: `${n} * 3`, result: x * 3 },
     { name: "square", text: `${n} * ${n}`, result: x * x },
-    { name: "cube", text: `${n} ** 3`, result: x ** 3 },
-    { name: "half", text: `${n} // 2`, result: Math.floor(x / 2) },
-    { name: "increment", text: `${n} + 1`, result: x + 1 },
-    { name: "decrement", text: `${n} - 1`, result: x - 1 },
-    { name: "negate", text: `-${n}`, result: -x || 0 },
-    { name: "absolute", text: `${n} if ${n} >= 0 else -${n}`, result: Math.abs(x) },
-    { name: "is_even", text: `${n} % 2 == 0`, result: x % 2 === 0 ? "True" : "False" },
-    { name: "is_odd", text: `${n} % 2 == 1`, result: x % 2 === 1 ? "True" : "False" },
-    { name: "is_positive", text: `${n} > 0`, result: x > 0 ? "True" : "False" },
+    { name: "split_in_two", text: `${n} // 2`, result: Math.floor(x / 2) },
+    { name: draft.pick(["add_one", "next_number"]), text: `${n} + 1`, result: x + 1 },
+    { name: "take_one", text: `${n} - 1`, result: x - 1 },
+    { name: "make_negative", text: `-${n}`, result: -x || 0 },
+    { name: "size_of", text: `${n} if ${n} >= 0 else -${n}`, result: Math.abs(x) },
+    { name: "is_large", text: `${n} > 5`, result: x > 5 ? "True" : "False" },
+    { name: "is_small", text: `${n} < 10`, result: x < 10 ? "True" : "False" },
+    { name: "is_negative", text: `${n} < 0`, result: "False" },
     { name: draft.pick(["f", "g", "h"]), text: `${n} + ${7}`, result: x + 7 },
-    { name: "last_digit", text: `${n} % 10`, result: x % 10 },
   ]);
   const name = draft.define(operation.name);
   const kind = name.startsWith("is_") ? "bool" : "int";
@@ -243,7 +244,7 @@ function single(draft: Draft): Definition {
   return {
     code: code`
       def ${name}(${draft.parameter(n, "int")})${draft.returns(kind)}:
-          ${draft.docstring(`Compute ${name.replaceAll("_", " ")} of a number.`)}
+          ${draft.docstring(draft.pick(["Return the result", "Take a number"]))}
           ${body}
     `,
     call: { name, parameters: ["int"], returns: kind, example: [String(x), String(operation.result)] },
@@ -256,24 +257,24 @@ function classify(draft: Draft): Definition {
   const n = scope.name(numberNames);
   const [names, answers] = draft.pick([
     [
-      ["get_grade", "grade_for"],
-      ["A", "B", "C", "D"],
+      ["get_grade", "find_grade"],
+      ["best", "good", "pass", "low"],
     ],
     [
-      ["describe_size", "size_of"],
-      ["large", "medium", "small", "tiny"],
+      ["describe_size", "check_size"],
+      ["too large", "large", "small", "too small"],
     ],
     [
-      ["describe_weather", "feels_like"],
-      ["hot", "warm", "cool", "cold"],
+      ["get_color", "find_color"],
+      ["red", "orange", "yellow", "green"],
     ],
     [
-      ["get_level", "rank_for"],
-      ["expert", "advanced", "beginner", "new"],
+      ["get_level", "level_for"],
+      ["high", "good", "low", "new"],
     ],
     [
       ["get_status", "check_status"],
-      ["high", "normal", "low", "empty"],
+      ["done", "active", "ready", "empty"],
     ],
   ] as const);
   const name = draft.define(draft.pick(names));
@@ -288,7 +289,7 @@ function classify(draft: Draft): Definition {
   return {
     code: code`
       def ${name}(${draft.parameter(n, "int")})${draft.returns("str")}:
-          ${draft.maybe(0.2, () => `if ${n} < 0:\n    raise ValueError(${draft.string(`${n} must not be negative`)})`)}
+          ${draft.maybe(0.2, () => `if ${n} < 0:\n    raise ValueError(${draft.string(`${n} is negative`)})`)}
           if ${n} >= ${top}:
               ${give} ${draft.string(answers[0])}
           elif ${n} >= ${middle}:
@@ -305,13 +306,13 @@ function classify(draft: Draft): Definition {
 /** Fizz buzz and its like. */
 function fizz(draft: Draft): Definition {
   const scope = draft.scope();
-  const limit = scope.name(["n", "limit", "count", "stop", "end"]);
+  const limit = scope.name(["n", "count", "stop", "end"]);
   const i = scope.name(["i", "number", "k", "x", "value"]);
   const [first, second] = draft.pick([
-    ["Fizz", "Buzz"],
-    ["ping", "pong"],
-    ["tick", "tock"],
-    ["even", "odd"],
+    ["fizz", "buzz"],
+    ["fizz", "buzz"],
+    ["left", "right"],
+    ["red", "blue"],
   ] as const);
   const [p, q] = draft.pick([
     [3, 5],
@@ -319,12 +320,14 @@ function fizz(draft: Draft): Definition {
     [2, 5],
     [4, 6],
   ] as const);
-  const name = draft.define(draft.pick(["fizzbuzz", "fizz_buzz", "play", "count_up", "print_numbers"]));
+  const name = draft.define(
+    draft.pick([first === "fizz" ? "fizz_buzz" : "count_up", "print_numbers", "show_numbers"]),
+  );
   return {
     code: code`
       def ${name}(${draft.parameter(limit, "int")}):
           for ${i} in range(1, ${limit} + 1):
-              ${draft.maybe(0.5, () => `if ${i} % ${p * q} == 0:\n    print(${draft.string(first + second)})`) || `if ${numberTest(draft, i)}:\n    continue`}
+              ${draft.maybe(0.5, () => `if ${i} % ${p * q} == 0:\n    print(${draft.string(`${first} ${second}`)})`) || `if ${numberTest(draft, i)}:\n    continue`}
               elif ${i} % ${p} == 0:
                   print(${draft.string(first)})
               elif ${i} % ${q} == 0:

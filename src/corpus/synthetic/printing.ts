@@ -1,14 +1,12 @@
-import { capital, type Draft, type PrintStyle, spoken } from "./draft.js";
+import { type Draft, type PrintStyle, spoken } from "./draft.js";
 import { notices } from "./words.js";
 
 /** `print` of a message that names a value, and the value. */
 export function printValue(draft: Draft, label: string, value: string): string {
-  const said = spoken(label);
-  const heading = capital(said);
+  const said = spoken(label.replace("self.", ""));
   const [before, after] = draft.weighted([
-    [4, [`${heading}:`, ""]],
+    [5, [`${said}:`, ""]],
     [2, [`The ${said} is`, ""]],
-    [1, ["Result:", ""]],
     [1, ["Found", said]],
   ] as const);
   return printBetween(draft, before, value, after);
@@ -31,6 +29,5 @@ export function printBetween(draft: Draft, before: string, value: string, after 
 
 /** `print` of a fixed message. */
 export function printNotice(draft: Draft): string {
-  const ending = draft.pick(["", "", "", "!", "..."]);
-  return `print(${draft.string(draft.pick(notices) + ending)})`;
+  return `print(${draft.string(draft.pick(notices))})`;
 }

@@ -33,16 +33,26 @@ function value(draft: Draft, { name, type }: Attribute): string {
   return name === "name" || name === "owner" || name === "author" ? person(draft) : word(draft);
 }
 
+const instanceNames: Readonly<Record<string, string>> = {
+  Account: "user",
+  Car: "c",
+  Circle: "c",
+  Library: "items",
+  Person: "p",
+  Rectangle: "r",
+  Shape: "s",
+};
+
 /** A variable for an object of a class, as programs name it. */
 export function instanceName(className: string): string {
-  return className.replaceAll(/(?<!^)([A-Z])/g, "_$1").toLowerCase();
+  return className.replace(/[A-Za-z]+/, (word) => instanceNames[word] ?? word.toLowerCase());
 }
 
 /** A class of things that carry a few attributes. */
 export function record(draft: Draft): Definition {
   const scope = draft.scope();
   const className = draft.define(draft.pick(classNames));
-  const fields = attributes(draft, scope, draft.pick([1, 2, 2, 3, 3, 3, 4, 5]));
+  const fields = attributes(draft, scope, draft.pick([1, 2, 2, 3, 3, 3, 3, 4]));
   const optional = fields.length > 1 && draft.chance(0.28);
   // The second parameter tells what the others are.
   const firstOptional = optional ? 1 : fields.length;
@@ -52,7 +62,6 @@ export function record(draft: Draft): Definition {
   const extra = draft.maybe(0.3, () => `self.${scope.name(listAttributes)} = []`);
   const stores = fields.map((field) => `self.${field.name} = ${field.name}`);
   if (draft.chance(0.3)) draft.random.shuffle(stores);
-  const base = draft.maybe(0.08, () => "(object)");
   const usable = fields.slice(0, firstOptional);
   const chosen = draft.sample(methods, draft.pick([0, 1, 1, 2, 2, 3]));
   const written = chosen.map((method) => method(draft, usable)).filter((method) => method.code !== "");
@@ -64,8 +73,8 @@ export function record(draft: Draft): Definition {
   const args = usable.map((field) => value(draft, field)).join(", ");
   return {
     code: code`
-      class ${className}${base}:
-          ${draft.classDocstring(`A ${spoken(instance)} with ${usable.map((field) => spoken(field.name)).join(" and ")}.`)}
+      class ${className}:
+          ${draft.classDocstring(draft.pick([`A ${className} with ${spoken(fields[0]!.name)}`, `Keeps the ${spoken(fields[0]!.name)}`]))}
           def __init__(self, ${parameters.join(", ")}):
               ${stores.join("\n")}
               ${extra}
@@ -91,7 +100,7 @@ const none: Method = { name: "", code: "" };
 /** The methods that a class of things may have; each knows its attributes. */
 const methods: readonly ((draft: Draft, fields: readonly Attribute[]) => Method)[] = [
   (draft, fields) => {
-    const name = draft.pick(["describe", "show", "display", "info", "print_info"]);
+    const name = draft.pick(["describe", "show", "info", "print_info"]);
     const field = draft.pick(fields);
     return {
       name,
@@ -111,7 +120,7 @@ const methods: readonly ((draft: Draft, fields: readonly Attribute[]) => Method)
         def get_${field.name}(self)${draft.returns(field.type)}:
             return self.${field.name}
       `,
-      use: `print($.get_${field.name}())`,
+      use: `value = $.get_${field.name}()\nprint(value)`,
     };
   },
   (draft, fields) => {
@@ -121,24 +130,29 @@ const methods: readonly ((draft: Draft, fields: readonly Attribute[]) => Method)
       name: `set_${field.name}`,
       code: code`
         def set_${field.name}(self, ${parameter}):
-            ${field.type === "int" ? draft.maybe(0.3, () => `if ${parameter} < 0:\n    raise ValueError(${draft.string(`${spoken(field.name)} must not be negative`)})`) : ""}
+            ${field.type === "int" ? draft.maybe(0.3, () => `if ${parameter} < 0:\n    raise ValueError(${draft.string(`Invalid ${spoken(field.name)}`)})`) : ""}
             self.${field.name} = ${parameter}
       `,
       use: `$.set_${field.name}(${value(draft, field)})`,
     };
   },
-  (draft, fields) => ({
-    name: draft.chance(0.7) ? "__str__" : "__repr__",
-    code: code`
-      def ${draft.chance(0.7) ? "__str__" : "__repr__"}(self):
-          return f${draft.string(fields.map((field) => `{self.${field.name}}`).join(draft.pick([" ", ", ", ": ", "-"])))}
-    `,
-    use: "print($)",
-  }),
+  (draft, fields) => {
+    const field = draft.pick(fields);
+    const said = spoken(field.name);
+    const before = draft.pick(["", `${said}: `, `${said} `, `The ${said} `]);
+    return {
+      name: "__str__",
+      code: code`
+        def __str__(self):
+            return f${draft.string(`${before}{self.${field.name}}`)}
+      `,
+      use: "print($)",
+    };
+  },
   (draft, fields) => {
     const [one, other] = draft.random.shuffle([...fields]);
     if (!one || !other || one.type !== other.type) return none;
-    const name = draft.pick(["swap", "flip", "exchange", `swap_${one.name}`, "turn"]);
+    const name = draft.pick(["swap", "reverse", `swap_${one.name}`]);
     const exchange = `self.${one.name}, self.${other.name} = self.${other.name}, self.${one.name}`;
     return {
       name,
@@ -153,11 +167,11 @@ const methods: readonly ((draft: Draft, fields: readonly Attribute[]) => Method)
     const field = fields.find((each) => each.type === "int");
     if (!field) return none;
     const [name, sign] = draft.pick([
-      ["increase", "+="],
-      ["decrease", "-="],
-      ["grow", "+="],
       ["add", "+="],
-      ["reduce", "-="],
+      ["take", "-="],
+      ["update", "+="],
+      ["remove", "-="],
+      ["push", "+="],
     ] as const);
     const amount = draft.pick(["amount", "value", "by", "n", "change"]);
     return {
@@ -173,7 +187,7 @@ const methods: readonly ((draft: Draft, fields: readonly Attribute[]) => Method)
   (draft, fields) => {
     const field = fields.find((each) => each.type === "int");
     if (!field) return none;
-    const name = draft.pick(["is_large", "is_valid", "is_old", "is_high", "is_ready", "is_full", "is_free"]);
+    const name = draft.pick(["is_large", "is_valid", "is_old", "is_high", "is_ready", "is_active"]);
     const condition = numberTest(draft, `self.${field.name}`);
     return {
       name,
@@ -185,16 +199,20 @@ const methods: readonly ((draft: Draft, fields: readonly Attribute[]) => Method)
               () => `return True if ${condition} else False`,
             )}
       `,
-      use: draft.pick([`print($.${name}())`, `if $.${name}() == True:\n    ${printNotice(draft)}`]),
+      use: draft.pick([
+        `result = $.${name}()\nprint(result)`,
+        `if $.${name}() == True:\n    ${printNotice(draft)}`,
+      ]),
     };
   },
   (draft, fields) => {
-    const name = draft.pick(["update", "change", "edit", "configure", "set_all"]);
+    const name = draft.pick(["update", "change", "set", "set_all"]);
+    const changed = fields.slice(0, 2);
     return {
       name,
       code: code`
-        def ${name}(self, ${fields.map((field) => `${field.name}=None`).join(", ")}):
-            ${fields.map((field) => `if ${field.name} is not None:\n    self.${field.name} = ${field.name}`).join("\n")}
+        def ${name}(self, ${changed.map((field) => `${field.name}=None`).join(", ")}):
+            ${changed.map((field) => `if ${field.name} is not None:\n    self.${field.name} = ${field.name}`).join("\n")}
       `,
       use: `$.${name}(${fields[0]!.name}=${value(draft, fields[0]!)})`,
     };

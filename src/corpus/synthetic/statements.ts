@@ -70,6 +70,7 @@ const makers: readonly (readonly [number, Maker])[] = [
           "grid",
           "dict",
           "dict",
+          "dict",
           "set",
           "string",
         ] as const),
@@ -81,8 +82,8 @@ const makers: readonly (readonly [number, Maker])[] = [
   [2.5, loopOver],
   [1, countedLoop],
   [1.8, whileLoop],
-  [7, swap],
-  [1.2, ternary],
+  [6, swap],
+  [2.2, ternary],
   [2.6, message],
   [3.8, file],
   [1.2, lambda],
@@ -96,9 +97,7 @@ function commented(body: Body): string | undefined {
   if (body.variables.length === 0) return undefined;
   const variable = body.draft.pick(body.variables);
   const said = spoken(variable.name.replace("self.", ""));
-  const comment = body.draft.comment(
-    `${body.draft.pick(["update", "change", "look at", "use"])} the ${said}`,
-  );
+  const comment = body.draft.comment(`${body.draft.pick(["update", "show", "check"])} the ${said}`);
   return comment === "" ? undefined : `${comment}\n${useOf(body, variable)}`;
 }
 
@@ -137,7 +136,7 @@ function loopOver(body: Body): string | undefined {
   const list = anyOf(body, "numbers", "words", "numbers", "words", "grid", "text");
   if (!list) return undefined;
   const kind = ({ numbers: "number", grid: "numbers" } as const)[list.kind as "numbers" | "grid"] ?? "text";
-  const element: Variable = { name: list.element, kind, element: draft.pick(["cell", "x", "value"]) };
+  const element: Variable = { name: list.element, kind, element: draft.pick(["x", "value"]) };
   if (body.variables.some(({ name }) => name === element.name)) return undefined;
   const inside = (own: readonly Variable[]): string =>
     block(inner(body, own, [list.name, ...own.map(({ name }) => name)]));
@@ -248,8 +247,9 @@ function swap(body: Body): string | undefined {
   if (others.length === 0) return undefined;
   const second = draft.pick(others);
   const exchange = `${first.name}, ${second.name} = ${second.name}, ${first.name}`;
+  const [left, right] = draft.chance(0.5) ? [first, second] : [second, first];
   return draft.chance(0.4) && first.kind === "number"
-    ? `if ${first.name} ${draft.pick([">", "<"])} ${second.name}:\n    ${exchange}`
+    ? `if ${left.name} ${draft.pick([">", "<"])} ${right.name}:\n    ${exchange}`
     : exchange;
 }
 
@@ -351,12 +351,18 @@ function write(body: Body): string {
     : `${handle} = ${file}\n${handle}.write(${textual(body)})\n${handle}.close()`;
 }
 
+/** A small function within the block, with a name or as a lambda. */
 function lambda(body: Body): string {
   const { draft } = body;
   const name = body.scope.name([...functionNames, ...accumulators, ...shortNames]);
   const parameter = draft.pick(draft.chance(0.3) ? shortNames : [...numberNames, ...functionNames]);
   const sign = draft.pick(["+", "*", "-"]);
-  return `${name} = lambda ${parameter}: ${parameter} ${sign} ${factor(draft)}\nprint(${name}(${numeric(body, name)}))`;
+  const value = `${parameter} ${sign} ${factor(draft)}`;
+  const result = body.scope.name(accumulators);
+  const made = draft.chance(0.6)
+    ? `${name} = lambda ${parameter}: ${value}`
+    : `def ${name}(${parameter}):\n    return ${value}`;
+  return `${made}\n${result} = ${name}(${numeric(body, name)})\nprint(${result})`;
 }
 
 function comprehension(body: Body): string {
@@ -374,7 +380,7 @@ function comprehension(body: Body): string {
   }
   const { element, name } = list;
   const number = list.kind === "numbers";
-  if (element === index) return `print(len(${name}))`;
+  if (element === index) return `print(${name})`;
   return draft.either(
     () => {
       body.variables.push(result);

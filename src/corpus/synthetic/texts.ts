@@ -3,7 +3,7 @@ import type { Definition, Draft } from "./draft.js";
 import { accumulators, counters, indexNames, textNouns } from "./words.js";
 
 const textNames = [...textNouns.map((noun) => noun.one), "text", "text", "s"];
-const charNames = ["char", "char", "letter", "c", "ch", "symbol", "x"];
+const charNames = ["char", "char", "letter", "c", "x"];
 
 function reverse(draft: Draft): Definition {
   const scope = draft.scope();
@@ -11,19 +11,17 @@ function reverse(draft: Draft): Definition {
   const char = scope.name(charNames);
   const result = scope.name(accumulators);
   const i = scope.name(indexNames);
-  const name = draft.define(
-    draft.pick(["reverse", "reverse_string", `reverse_${text}`, "flip", "backwards"]),
-  );
+  const name = draft.define(draft.pick(["reverse", "reverse_string", `reverse_${text}`]));
   return {
     code: draft.either(
       () => code`
         def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
-            ${draft.docstring("Return the text in reverse order.")}
+            ${draft.docstring("Return the text in reverse")}
             return ${text}[::-1]
       `,
       () => code`
         def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
-            ${draft.docstring("Return the text in reverse order.")}
+            ${draft.docstring("Return the text in reverse")}
             ${result} = ${draft.string("")}
             for ${char} in ${text}:
                 ${result} = ${char} + ${result}
@@ -32,8 +30,10 @@ function reverse(draft: Draft): Definition {
       () => code`
         def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
             ${result} = ${draft.string("")}
-            for ${i} in range(len(${text}) - 1, -1, -1):
+            ${i} = len(${text}) - 1
+            while ${i} >= 0:
                 ${result} += ${text}[${i}]
+                ${i} -= 1
             return ${result}
       `,
       () => code`
@@ -59,15 +59,14 @@ function palindrome(draft: Draft): Definition {
     ["left", "right"],
     ["start", "end"],
     ["i", "j"],
-    ["first", "last"],
+    ["first", "second"],
     ["low", "high"],
   ]);
-  const cleaned = scope.name(["cleaned", "lowered", "plain", "clean"]);
+  const cleaned = scope.name(["cleaned", "lower", "copy"]);
   const name = draft.define(draft.pick(["is_palindrome", "check_palindrome", "palindrome"]));
   const [example, answer] = draft.pick([
     ["level", "True"],
-    ["noon", "True"],
-    ["radar", "True"],
+    ["level", "True"],
     ["hello", "False"],
     ["python", "False"],
   ] as const);
@@ -75,13 +74,13 @@ function palindrome(draft: Draft): Definition {
     code: draft.either(
       () => code`
         def ${name}(${draft.parameter(text, "str")})${draft.returns("bool")}:
-            ${draft.docstring("Check whether a text reads the same backwards.")}
+            ${draft.docstring("Return True for a palindrome")}
             ${cleaned} = ${text}.lower()${draft.pick(["", `.replace(${draft.string(" ")}, ${draft.string("")})`])}
             return ${cleaned} == ${cleaned}[::-1]
       `,
       () => code`
         def ${name}(${draft.parameter(text, "str")})${draft.returns("bool")}:
-            ${draft.docstring("Check whether a text reads the same backwards.")}
+            ${draft.docstring("Return True for a palindrome")}
             ${low} = 0
             ${high} = len(${text}) - 1
             while ${low} < ${high}:
@@ -107,14 +106,16 @@ function countChars(draft: Draft): Definition {
   const text = scope.name(textNames);
   const char = scope.name(charNames);
   const count = scope.name(counters);
+  const found = scope.name(["found", "matches", "result"]);
+  const letter = draft.pick(["a", "e", "s"]);
   const [what, test] = draft.pick([
     ["vowels", `${char} in ${draft.string("aeiou")}`],
     ["vowels", `${char}.lower() in ${draft.string("aeiou")}`],
-    ["digits", `${char}.isdigit()`],
-    ["spaces", `${char} == ${draft.string(" ")}`],
-    ["capitals", `${char}.isupper()`],
-    ["consonants", `${char} not in ${draft.string("aeiou")}`],
-    ["letters", `${char}.isalpha()`],
+    ["numbers", `${char}.isdigit()`],
+    ["numbers", `${char}.isdigit()`],
+    ["words", `${char} == ${draft.string(" ")}`],
+    ["chars", `${char} != ${draft.string(" ")}`],
+    [letter, `${char} == ${draft.string(letter)}`],
   ] as const);
   const name = draft.define(`count_${what}`);
   return {
@@ -123,7 +124,7 @@ function countChars(draft: Draft): Definition {
         4,
         () => code`
           def ${name}(${draft.parameter(text, "str")})${draft.returns("int")}:
-              ${draft.docstring(`Count the ${what} in a text.`)}
+              ${draft.docstring(`Count the ${what}`)}
               ${count} = 0
               for ${char} in ${text}:
                   if ${test}:
@@ -135,7 +136,7 @@ function countChars(draft: Draft): Definition {
         1,
         () => code`
           def ${name}(${draft.parameter(text, "str")})${draft.returns("int")}:
-              ${draft.docstring(`Count the ${what} in a text.`)}
+              ${draft.docstring(`Count the ${what}`)}
               return sum(1 for ${char} in ${text} if ${test})
         `,
       ],
@@ -143,7 +144,8 @@ function countChars(draft: Draft): Definition {
         1,
         () => code`
           def ${name}(${draft.parameter(text, "str")})${draft.returns("int")}:
-              return len([${char} for ${char} in ${text} if ${test}])
+              ${found} = [${char} for ${char} in ${text} if ${test}]
+              return len(${found})
         `,
       ],
     ])(),
@@ -157,20 +159,20 @@ function rewrite(draft: Draft): Definition {
   const text = scope.name(textNames);
   const char = scope.name(charNames);
   const result = scope.name(accumulators);
-  const shift = scope.name(["shift", "key", "step", "offset"]);
+  const size = scope.name(["n", "size", "count"]);
   return draft.pick([
     (): Definition => {
-      const name = draft.define(draft.pick(["caesar", "encrypt", "shift_text", "encode"]));
+      const name = draft.define(draft.pick(["scale_text", "scale_chars", "add_chars"]));
       return {
         code: code`
-          def ${name}(${draft.parameter(text, "str")}, ${draft.parameter(shift, "int")})${draft.returns("str")}:
-              ${draft.docstring("Shift every letter of a text.")}
+          def ${name}(${draft.parameter(text, "str")}, ${draft.parameter(size, "int")})${draft.returns("str")}:
+              ${draft.docstring("Return the new text")}
               ${result} = ${draft.string("")}
               for ${char} in ${text}:
-                  if ${char}.isalpha():
-                      ${result} += chr((ord(${char}) - 97 + ${shift}) % 26 + 97)
-                  else:
+                  if ${char} == ${draft.string(" ")}:
                       ${result} += ${char}
+                  else:
+                      ${result} += ${char} * ${size}
               return ${result}
         `,
         call: { name, parameters: ["str", "int"], returns: "str", result },
@@ -178,13 +180,13 @@ function rewrite(draft: Draft): Definition {
     },
     (): Definition => {
       const name = draft.define(
-        draft.pick(["remove_vowels", "clean_text", "strip_digits", "keep_letters", "only_letters"]),
+        draft.pick(["remove_vowels", "remove_numbers", "filter_text", "clear_text", "strip_text"]),
       );
       const test =
         {
           remove_vowels: `${char} not in ${draft.string("aeiou")}`,
-          strip_digits: `not ${char}.isdigit()`,
-        }[name] ?? draft.pick([`${char}.isalpha()`, `${char}.isalnum()`, `${char} != ${draft.string(" ")}`]);
+          remove_numbers: `not ${char}.isdigit()`,
+        }[name] ?? draft.pick([`not ${char}.isdigit()`, `${char} != ${draft.string(" ")}`]);
       return {
         code: code`
           def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
@@ -198,13 +200,13 @@ function rewrite(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["swap_case", "toggle_case", "alternate_case"]));
+      const name = draft.define(draft.pick(["swap_chars", "change_text", "update_text"]));
       return {
         code: code`
           def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
               ${result} = ${draft.string("")}
               for ${char} in ${text}:
-                  if ${char}.isupper():
+                  if ${char} == ${char}.upper():
                       ${result} += ${char}.lower()
                   else:
                       ${result} += ${char}.upper()
@@ -214,13 +216,13 @@ function rewrite(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["compress", "run_lengths", "shorten_runs"]));
+      const name = draft.define(draft.pick(["group_chars", "merge_chars"]));
       const count = scope.name(["count", "length", "size", "run"]);
       const i = scope.name(["i", "k", "index", "pos"]);
       return {
         code: code`
           def ${name}(${draft.parameter(text, "str")})${draft.returns("str")}:
-              ${draft.docstring("Replace runs of a character by their lengths.")}
+              ${draft.docstring("Count the chars")}
               if not ${text}:
                   return ${draft.string("")}
               ${result} = ${draft.string("")}
@@ -242,8 +244,8 @@ function rewrite(draft: Draft): Definition {
 
 function wordCount(draft: Draft): Definition {
   const scope = draft.scope();
-  const text = scope.name(["text", "sentence", "line", "message", "content"]);
-  const counts = scope.name(["counts", "result", "frequency", "totals", "table", "seen"]);
+  const text = scope.name(["text", "line", "message", "content"]);
+  const counts = scope.name(["count", "result", "table", "seen"]);
   const letters = draft.chance(0.3);
   const [one, many] = letters
     ? (["char", "chars"] as const)
@@ -252,7 +254,7 @@ function wordCount(draft: Draft): Definition {
         ["token", "tokens"],
         ["part", "parts"],
       ] as const);
-  const name = draft.define(draft.pick([`count_${many}`, `${one}_count`, `${one}_frequency`]));
+  const name = draft.define(draft.pick([`count_${many}`, `${one}_count`, `get_${one}_count`]));
   const source = letters ? text : draft.pick([`${text}.split()`, `${text}.lower().split()`]);
   const split = !letters && draft.chance(0.3);
   const update = draft.either(
@@ -272,7 +274,7 @@ function wordCount(draft: Draft): Definition {
   return {
     code: code`
       def ${name}(${draft.parameter(text, "str")})${draft.returns("counts")}:
-          ${draft.docstring(`Count how often each ${one} occurs.`)}
+          ${draft.docstring(`Count the ${many}`)}
           ${counts} = {}
           ${split ? `${many} = ${source}` : ""}
           for ${one} in ${split ? many : source}:
@@ -286,17 +288,17 @@ function wordCount(draft: Draft): Definition {
 function longest(draft: Draft): Definition {
   const scope = draft.scope();
   const noun = scope.noun("text");
-  const best = scope.name(["longest", "best", "result", "current", "winner", "found"]);
-  const shortest = draft.chance(0.4);
-  const name = draft.define(`${shortest ? "shortest" : "longest"}_${noun.one}`);
-  const sign = shortest ? "<" : ">";
+  const best = scope.name(["best", "result", "current", "found"]);
+  const smallest = draft.chance(0.4);
+  const name = draft.define(`${smallest ? "smallest" : "largest"}_${noun.one}`);
+  const sign = smallest ? "<" : ">";
   return {
     code: draft.weighted([
       [
         3,
         () => code`
           def ${name}(${draft.parameter(noun.many, "strs")})${draft.returns("str")}:
-              ${draft.docstring(`Find the ${shortest ? "shortest" : "longest"} ${noun.one}.`)}
+              ${draft.docstring(`Find the ${smallest ? "smallest" : "largest"} ${noun.one}`)}
               ${best} = ${noun.many}[0]
               for ${noun.one} in ${noun.many}${draft.pick(["", "[1:]"])}:
                   if len(${noun.one}) ${sign} len(${best}):
@@ -308,8 +310,8 @@ function longest(draft: Draft): Definition {
         1,
         () => code`
           def ${name}(${draft.parameter(noun.many, "strs")})${draft.returns("str")}:
-              ${draft.docstring(`Find the ${shortest ? "shortest" : "longest"} ${noun.one}.`)}
-              return ${shortest ? "min" : "max"}(${noun.many}, key=${draft.pick(["len", `lambda ${noun.one}: len(${noun.one})`])})
+              ${draft.docstring(`Find the ${smallest ? "smallest" : "largest"} ${noun.one}`)}
+              return ${smallest ? "sorted" : "max"}(${noun.many}, key=${draft.pick(["len", `lambda ${noun.one}: len(${noun.one})`])})${smallest ? "[0]" : ""}
         `,
       ],
     ])(),
@@ -322,9 +324,7 @@ function consume(draft: Draft): Definition {
   const scope = draft.scope();
   const text = scope.name(textNames);
   const count = scope.name(counters);
-  const name = draft.define(
-    draft.pick(["peel", "trim_all", "shrink_text", "spell", "consume", "count_parts"]),
-  );
+  const name = draft.define(draft.pick(["drain", "remove_all", "clear_text", "print_parts", "count_parts"]));
   const step = draft.pick([`${text} = ${text}[1:]`, `${text} = ${text}[:-1]`, `${text} = ${text}[2:]`]);
   return {
     code: draft.chance(0.5)

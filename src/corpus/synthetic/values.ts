@@ -20,7 +20,7 @@ export function person(draft: Draft): string {
 }
 
 export function text(draft: Draft): string {
-  return draft.string(draft.chance(0.6) ? draft.stringWord() : draft.pick(sentences));
+  return draft.string(draft.chance(0.7) ? draft.stringWord() : draft.pick(sentences));
 }
 
 /** How many elements a literal list has. */
@@ -28,8 +28,7 @@ function length(draft: Draft): number {
   return draft.weighted([
     [3, 2],
     [5, 3],
-    [3, 4],
-    [1, 5],
+    [2, 4],
   ]);
 }
 
@@ -49,15 +48,14 @@ export function wordList(draft: Draft, count = length(draft)): string {
 /** A nested list on one line, of numbers or, sometimes, of words. */
 export function nestedList(draft: Draft, element: "int" | "str" = draft.chance(0.8) ? "int" : "str"): string {
   const rows = draft.weighted([
-    [4, 1],
+    [5, 1],
     [4, 2],
-    [2, 3],
+    [1, 3],
   ]);
   const columns = draft.weighted([
     [1, 1],
     [4, 2],
     [3, 3],
-    [1, 4],
   ]);
   const row = () => (element === "int" ? numberList(draft, columns) : wordList(draft, columns));
   return `[${Array.from({ length: rows }, row).join(", ")}]`;

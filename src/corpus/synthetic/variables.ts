@@ -39,18 +39,7 @@ export interface Body {
 
 export const numberNames = [...counters, ...numberAttributes, ...numberNouns.map((noun) => noun.one)];
 export const textNames = [...textAttributes, ...textNouns.map((noun) => noun.one)];
-const gridNames = [
-  "grid",
-  "matrix",
-  "table",
-  "rows",
-  "board",
-  "pairs",
-  "groups",
-  "points",
-  "cells",
-  ...accumulators,
-];
+const gridNames = ["grid", "matrix", "table", "rows", "points", ...accumulators];
 
 /** Makes a variable of a kind; its definition is the result, and it is in scope from there on. */
 export function define(body: Body, kind: Kind, receiver = ""): string {
@@ -75,16 +64,11 @@ export function declare(draft: Draft, scope: Scope, kind: Kind, receiver = ""): 
     case "flag":
       return plain(named ? flags : accumulators, ["flag"]);
     case "text":
-      return plain(textNames, ["char", "letter", "c"]);
+      return plain(textNames, ["char", "c"]);
     case "string":
-      return plain(named ? accumulators : textNames, ["char", "letter", "c"]);
+      return plain(named ? accumulators : textNames, ["char", "c"]);
     case "set":
-      return plain(named ? accumulators : textNouns.map((noun) => noun.many), [
-        "item",
-        "x",
-        "each",
-        "member",
-      ]);
+      return plain(named ? accumulators : textNouns.map((noun) => noun.many), ["item", "x"]);
     case "dict":
       return plain(accumulators, ["key", "name", "word", "k"]);
     case "numbers":
@@ -92,9 +76,9 @@ export function declare(draft: Draft, scope: Scope, kind: Kind, receiver = ""): 
         ? listOf(scope.noun("number"))
         : plain(accumulators, ["x", "n", "value", "number", "item"]);
     case "words":
-      return named ? listOf(scope.noun("text")) : plain(accumulators, ["word", "item", "name", "part", "w"]);
+      return named ? listOf(scope.noun("text")) : plain(accumulators, ["word", "item", "name"]);
     case "grid":
-      return plain(gridNames, ["row", "line", "pair", "group"]);
+      return plain(gridNames, ["row", "line", "group"]);
   }
 }
 
@@ -111,7 +95,7 @@ function initial(draft: Draft, kind: Kind): string {
     case "set":
       return "set()";
     case "dict":
-      return draft.chance(0.25) ? "{}" : dictionary(draft);
+      return draft.chance(0.15) ? "{}" : dictionary(draft);
     case "numbers":
       return draft.chance(0.2) ? "[]" : numberList(draft);
     case "words":
@@ -214,7 +198,7 @@ const changes: Partial<Record<Kind, Writer>> = {
   words: (body, { name, element }) =>
     body.draft.weighted<() => string>([
       [4, () => `${name}.append(${textual(body)})`],
-      [1, () => `${name}.sort(key=lambda ${element}: len(${element}))`],
+      [1, () => `${name}.sort(key=lambda ${element}: ${element}[0])`],
     ])(),
   grid: (body, { name }) =>
     body.draft.either(
@@ -227,26 +211,28 @@ const shows: Record<Kind, Writer> = {
   number: ({ draft }, { name }) => (draft.chance(0.4) ? `print(${name})` : printValue(draft, name, name)),
   flag: ({ draft }, { name }) => (draft.chance(0.5) ? `print(${name})` : printValue(draft, name, name)),
   text: ({ draft }, { name }) =>
-    draft.chance(0.4)
-      ? printValue(draft, name, name)
-      : `print(${draft.pick([name, `${name}.upper()`, `len(${name})`, `${name}[0]`])})`,
+    draft.chance(0.4) ? printValue(draft, name, name) : `print(${draft.pick([name, name, `${name}[0]`])})`,
   string: ({ draft }, { name }) => (draft.chance(0.4) ? `print(${name})` : printValue(draft, name, name)),
   set: ({ draft }, { name }) =>
-    draft.chance(0.6) ? `print(len(${name}))` : printValue(draft, name, `len(${name})`),
+    draft.chance(0.4)
+      ? `print(${name})`
+      : draft.chance(0.5)
+        ? `print(len(${name}))`
+        : printValue(draft, name, name),
   dict: (body, { name, element }) =>
     body.locked.includes(name) || body.draft.chance(0.5)
       ? `print(${name}.get(${textual(body)}, ${number(body.draft)}))`
       : `for ${element}, value in ${name}.items():\n    print(${element}, value)`,
   numbers: ({ draft }, { name }) =>
     draft.chance(0.4)
-      ? printValue(draft, name, `len(${name})`)
-      : `print(${draft.pick([`sum(${name})`, `${name}[0]`, `${name}[-1]`])})`,
+      ? printValue(draft, name, name)
+      : `print(${draft.pick([name, `sum(${name})`, `${name}[0]`, `${name}[-1]`])})`,
   words: ({ draft }, { name }) =>
-    draft.chance(0.5)
-      ? printValue(draft, name, `len(${name})`)
+    draft.chance(0.6)
+      ? printValue(draft, name, name)
       : `print(${draft.string(draft.pick([", ", " ", "-"]))}.join(${name}))`,
   grid: ({ draft, locked }, { name, element }) =>
     locked.includes(name) || draft.chance(0.3)
-      ? `print(${draft.pick([`${name}[0]`, `len(${name})`])})`
+      ? `print(${draft.pick([`${name}[0]`, name])})`
       : `for ${element} in ${name}:\n    print(${element})`,
 };

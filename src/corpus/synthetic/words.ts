@@ -20,60 +20,59 @@ const nouns = (text: string): readonly Noun[] =>
 
 /** Nouns whose values are strings. */
 export const textNouns = nouns(`
-  word/words line/lines char/chars token/tokens name/names key/keys label/labels tag/tags title/titles
-  message/messages field/fields part/parts city/cities color/colors animal/animals code/codes text/texts path/paths
+  word/words line/lines char/chars name/names key/keys label/labels tag/tags message/messages city/cities color/colors
+  animal/animals text/texts path/paths title/titles
 `);
 
 /** Nouns whose values are numbers. */
 export const numberNouns = nouns(`
-  number/numbers value/values score/scores price/prices grade/grades amount/amounts height/heights
-  weight/weights size/sizes point/points cost/costs item/items rate/rates level/levels num/nums x/xs n/ns
+  number/numbers value/values score/scores price/prices amount/amounts height/heights weight/weights size/sizes
+  point/points cost/costs item/items level/levels num/nums x/xs
 `);
 
 /** Nouns whose values are records: objects, or dicts with string keys. */
 export const recordNouns = nouns(`
   user/users student/students order/orders product/products book/books task/tasks player/players record/records
-  event/events customer/customers file/files node/nodes team/teams song/songs
+  customer/customers file/files team/teams
 `);
 
 /** Variables that build up a value of any type: a set, a string, a list, a dict. The name does not tell the type. */
 export const accumulators = words(`
-  result output current collected found seen buffer answer merged final content res out temp kept selected matches
-  cleaned pending data info log stack cache group pool left right first second target source
+  result output current collected found seen buffer answer merged final content res out temp selected data info log
+  stack cache group pool left right first second target source
 `);
 
 /** Variables that count or add up numbers. */
 export const counters = words(`
-  count total counter hits errors matches steps attempts score points size length index position depth balance best
-  highest lowest maximum minimum largest smallest
+  count total counter hits errors matches steps attempts score points size length index position balance best highest
+  lowest maximum minimum
 `);
 
 /** Variables that are true or false. */
 export const flags = words(`
-  found done running valid active ready finished success changed visible is_valid is_ready is_empty has_error
+  found done running valid active ready finished changed visible is_valid is_ready is_empty
 `);
 
 /** Loop variables that count positions. */
 export const indexNames = words("i j k idx index pos position row col step n");
 
 /** One-letter and similarly short names. */
-export const shortNames = words("a b c d e f g h k m n p q r s t u v w x y z");
+export const shortNames = words("a b c d f g h k m n p q s t x y z");
 
 /** Pairs of names that belong together: coordinates, bounds, neighbours. Programs swap them. */
 export const namePairs: readonly (readonly [string, string])[] = words(`
-  a,b x,y left,right first,second low,high start,end old,new current,previous width,height n,m p,q i,j lower,upper
-  source,target row,col u,v before,after lo,hi total,count key,value
+  a,b x,y left,right first,second low,high start,end old,new current,last width,height n,m p,q i,j source,target row,col
+  total,count key,value
 `).map((pair) => pair.split(",") as unknown as readonly [string, string]);
 
 /** What an object or a record carries, as text. */
 export const textAttributes = words(`
-  name title author email city color brand model label kind status address message owner country code path
+  name title author email city color brand model label status address message owner path
 `);
 
 /** What an object or a record carries, as a number. */
 export const numberAttributes = words(`
-  age price balance score size width height weight length speed level points year quantity count amount radius total
-  limit rate
+  age price balance score size width height weight length speed level points year count amount radius total
 `);
 
 /** What an object carries as a list. */
@@ -83,20 +82,17 @@ export const listAttributes = words(`
 
 /** Verbs that begin the name of a function. */
 export const functionVerbs = words(`
-  get find count compute make build create collect check filter select update sort merge split parse format show print
-  load save read write add remove process
+  get find count make build create check filter select update merge format show print load save read write add remove
 `);
 
 /** Whole names of functions, and of small helpers that a program passes around. */
 export const functionNames = words(`
-  f g h add square double half power area total average largest smallest maximum minimum greet run main helper compare
-  swap scale
+  f g h add square double half power area total average maximum minimum greet run main swap scale
 `);
 
 /** Names of classes of things. */
 export const classNames = words(`
-  Person Student Employee Account Book Library Car Dog Product Order Customer User Player Team Item Task Rectangle
-  Circle Point Node Stack Queue Counter Shape Game Config
+  Person Student Account Book Library Car Dog Product User Player Team Rectangle Circle Point Node Stack Counter
 `);
 
 /** Verbs that name methods. */
@@ -110,17 +106,17 @@ export const stringTopics: readonly (readonly string[])[] = [
   words("apple banana cherry orange lemon grape"),
   words("red green blue yellow black white"),
   words("cat dog bird fish horse mouse"),
-  words("hello world python code data test key name user"),
-  words("alice bob carol dave emma"),
+  words("hello world python code data test"),
+  words("alice bob carol emma tom"),
   words("alpha beta gamma one two three"),
   words("london paris tokyo berlin rome"),
-  words("yes no on off start stop open closed"),
+  words("yes no on off start stop"),
 ];
 export const stringWords: readonly string[] = stringTopics.flat();
 
 /** Names of people. */
 export const people = words(`
-  Alice Bob Carol Dave Emma Frank Grace Henry Maria Tom
+  Alice Bob Carol Emma Frank Grace Henry Maria Tom
 `);
 
 /** Sentences and other contents of strings of several words. */
@@ -129,14 +125,13 @@ export const sentences = phrases(`
   good morning
   this is a test
   one two three
-  the cat sat on the mat
+  the cat sat
   python is fun
-  we like simple code
   red green blue
   see you later
   keep it simple
   open the door
-  read the file again
+  read the file
 `);
 
 /** What a program says when it reports progress; a string without a value. */
@@ -153,20 +148,16 @@ export const notices = phrases(`
   No results
   Not found
   Game over
-  All tests passed
-  Processing items
-  File not found
-  List is empty
 `);
 
 /** Stems of the names of files that programs read, and of the variables that hold such names. */
 export const readFiles = words(`
-  input data config settings numbers words names users scores items lines orders
+  input data config settings numbers words names users scores lines orders
 `);
 
 /** Stems of the names of files that programs write, and of the variables that hold such names. */
 export const writeFiles = words(`
-  output result results report log summary copy backup saved errors final updated
+  output result results report log summary copy backup saved final
 `);
 
 /** What a variable that holds the name of a file has behind the stem. */
@@ -188,9 +179,7 @@ export const exceptions = words(`
 `);
 
 /** Modules of the standard library that programs import. */
-export const modules = words(
-  "math random os sys json time re string datetime collections itertools functools",
-);
+export const modules = words("math random os sys json time");
 
 /** The numbers that programs are full of. */
 export const smallNumbers: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
