@@ -63,7 +63,7 @@ const parsed = quality.lengths.map(({ tokens, parsed }) => {
   const cut = tokens === null ? "sampled to their end" : `cut after ${tokens} tokens`;
   return `${cut} ${percent(parsed / programs)}`;
 });
-const repeated = Math.max(...quality.lengths.map(({ repeated }) => repeated)) / programs;
+const repeated = quality.lengths.map(({ repeated }) => percent(repeated / programs));
 const positions =
   config.positions === "sinusoidal"
     ? `${config.d_pos_emb} channels of sinusoidal positions, concatenated`
@@ -83,7 +83,7 @@ sinks, ${positions}, a counted bigram table${config.afrac === null ? "" : `, Abs
 | validation loss | ${scores.corpus.loss.toFixed(4)} nats per token on ${count(scores.corpus.tokens)} held-out tokens |
 | tasks, standard prompts | ${scores.summary.standard.both} of ${scores.summary.standard.tasks} with accuracy ≥ 97 % and two-way loss ≤ 0.1 |
 | tasks, unseen words and templates | ${scores.summary.unseen.both} of ${scores.summary.unseen.tasks} |
-| sampled programs | of ${programs} with at least five statements at temperature ${quality.temperature} parse, without an unfinished last line: ${parsed.join(", ")}; at most ${percent(repeated)} repeat a training document |
+| sampled programs | of ${programs} with at least five statements at temperature ${quality.temperature} parse, without an unfinished last line: ${parsed.join(", ")}; ${repeated.join(", ")} repeat a training document (the beginning of one, where they are cut) |
 
 ## Data and training
 

@@ -5,8 +5,8 @@
 //
 // A program is the first line of a document of the validation split, up to the end of the token that ends it, and what
 // the model makes of it: its first 64 tokens, or 128, or all up to the end of text or of the context. Where it is cut
-// off, the unfinished last line is dropped, and headers of blocks that lost their body with it. Programs of fewer than
-// five statements are not counted.
+// off, the unfinished last line is dropped, and headers of blocks that lost their body with it; a `try` that it leaves
+// without its handlers gets one. Programs of fewer than five statements are not counted.
 import { parseArgs } from "node:util";
 import { loadPyodide } from "pyodide";
 import { loadModel, openCorpus } from "../dist/node/index.js";
@@ -48,6 +48,19 @@ inspect`);
 /** Statements that a program that does not parse would have had: its lines that hold something. */
 const countLines = (program) => program.split("\n").filter((line) => line.trim() !== "").length;
 
+/** A handler for each `try` that is open where a program was cut off, the innermost first. */
+function openHandlers(program) {
+  const handlers = [];
+  let outer = Number.POSITIVE_INFINITY;
+  for (const line of program.trimEnd().split("\n").reverse()) {
+    const [indent] = line.match(/^ */);
+    if (line.trim() === "" || indent.length >= outer) continue;
+    outer = indent.length;
+    if (line.trim() === "try:") handlers.push(`${indent}except Exception:\n${indent}    pass\n`);
+  }
+  return handlers;
+}
+
 const { tokenizer } = corpus;
 const documents = async (split) => {
   const tokens = await corpus.tokens(split);
@@ -84,8 +97,9 @@ for (let sampled = 0; cuts.some(isShort); sampled++) {
     const program = isFinished
       ? whole
       : whole.slice(0, whole.lastIndexOf("\n") + 1).replace(/(.*:\n|\s*\n)*$/, "\n");
-    const result = inspect(program);
-    const statements = typeof result === "number" ? result : countLines(program);
+    const handlers = isFinished ? [] : openHandlers(program);
+    const result = inspect(program + handlers.join(""));
+    const statements = typeof result === "number" ? result - handlers.length : countLines(program);
     if (statements < 5) continue;
     cut.samples.push({ program, isFinished, error: typeof result === "number" ? null : result });
   }
