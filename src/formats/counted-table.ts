@@ -1,5 +1,5 @@
 import { SparseLensError } from "../errors.js";
-import { BIGRAM_FORMULA, type BigramCounts, bigramTable } from "../model/bigram-table.js";
+import { BIGRAM_FORMULAS, type BigramCounts, bigramTable } from "../model/bigram-table.js";
 import type { SparseMatrix } from "../tensor.js";
 import { encode } from "./dtype.js";
 import { quote } from "./quote.js";
@@ -63,7 +63,7 @@ export function writeCountedTable(counts: BigramCounts): {
       part(1, "U16", counts.columnIndices),
       part(2, "U32", counts.counts),
     ],
-    metadata: { [formulaKey]: BIGRAM_FORMULA },
+    metadata: { [formulaKey]: counts.formula },
   };
 }
 
@@ -72,13 +72,14 @@ export function readCountedTable(
   { source, metadata, tensors }: SafetensorsFile,
   beforeRead: () => void,
 ): { table: CountedBigramTable; used: Set<string> } | null {
-  const formula = metadata.get(formulaKey);
-  if (formula === undefined) return null;
+  const named = metadata.get(formulaKey);
+  if (named === undefined) return null;
   const where = `${source.name}: ${name}`;
   const fail = (problem: string) => new SparseLensError(`${where} ${problem}.`);
-  if (formula !== BIGRAM_FORMULA) {
+  const formula = BIGRAM_FORMULAS.find((known) => known === named);
+  if (!formula) {
     throw fail(
-      `is to be computed by the formula ${quote(formula)}; this version of SparseLens knows ${quote(BIGRAM_FORMULA)}`,
+      `is to be computed by the formula ${quote(named)}; this version of SparseLens knows ${BIGRAM_FORMULAS.map(quote).join(" and ")}`,
     );
   }
   const [rowPointers, columnIndices, counts] = parts.map((part) => {
@@ -104,7 +105,7 @@ export function readCountedTable(
       [rowPointers, columnIndices, counts].map((entry) => readOwn(source, entry)),
     );
     const read = {
-      vocabularySize,
+      ...{ formula, vocabularySize },
       rowPointers: new Uint32Array(pointerBytes.buffer, pointerBytes.byteOffset, vocabularySize + 1),
       columnIndices: new Uint16Array(columnBytes.buffer, columnBytes.byteOffset, pairs),
       counts: new Uint32Array(countBytes.buffer, countBytes.byteOffset, pairs),

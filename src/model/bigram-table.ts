@@ -1,8 +1,20 @@
+/** The least entry of a table, by the formula's name in files. */
+const floors = {
+  "unigram-smoothed": Number.NEGATIVE_INFINITY,
+  /** Of older models. Pairs that never occur stay likelier than their counts say. */
+  "unigram-smoothed-log": -12,
+};
+
+/** What files call a formula of `bigramTable`. */
+export type BigramFormula = keyof typeof floors;
+export const BIGRAM_FORMULAS = Object.keys(floors) as readonly BigramFormula[];
+
 /**
  * How often each token follows each other token in a corpus, as a matrix `[vocab, vocab]` of which the nonzeros are
  * stored, in compressed sparse row form: row `a` holds the tokens that follow `a`, ascending.
  */
 export interface BigramCounts {
+  readonly formula: BigramFormula;
   readonly vocabularySize: number;
   /** `[vocab + 1]` */
   readonly rowPointers: Uint32Array;
@@ -12,21 +24,19 @@ export interface BigramCounts {
   readonly counts: Uint32Array;
 }
 
-/** What files call the formula of `bigramTable`. */
-export const BIGRAM_FORMULA = "unigram-smoothed";
-
 /**
  * The bigram table that counts stand for, dense and row-major, `[vocab, vocab]`:
  *
  *     table[a, b] = log((count(a, b) + p(b)) / (count(a) + 1))
  *     p(b) = (count(·, b) + 1) / (number of pairs + vocab)
  *
- * where count(a) and count(·, b) are the row's and the column's sum: as if each token had been followed once more, by
- * the unigram distribution. Computed in float64 in the order written, the logarithm by additions, multiplications and
+ * and at least the formula's floor, where count(a) and count(·, b) are the row's and the column's sum: as if each token
+ * had been followed once more, by the unigram distribution. Computed in float64 in the order written, the logarithm by additions, multiplications and
  * divisions alone (`Math.log` may differ between machines in its last bit), and rounded to float32 last: every platform
  * builds the same bits.
  */
 export function bigramTable({
+  formula,
   vocabularySize,
   rowPointers,
   columnIndices,
@@ -49,7 +59,8 @@ export function bigramTable({
       rowSum += counts[i];
     }
     const base = a * vocabularySize;
-    for (let b = 0; b < vocabularySize; b++) table[base + b] = logarithm((row[b] + share[b]) / (rowSum + 1));
+    for (let b = 0; b < vocabularySize; b++)
+      table[base + b] = Math.max(floors[formula], logarithm((row[b] + share[b]) / (rowSum + 1)));
   }
   return table;
 }

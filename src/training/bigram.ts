@@ -30,7 +30,7 @@ export function countBigrams(tokens: Uint16Array, vocabularySize: number): Bigra
     rowPointers[a + 1] = counts.length;
   }
   return {
-    vocabularySize,
+    ...{ formula: "unigram-smoothed", vocabularySize },
     rowPointers,
     columnIndices: Uint16Array.from(columnIndices),
     counts: Uint32Array.from(counts),

@@ -75,6 +75,13 @@ describe("the table", () => {
     expect(rows[3].map((p) => Math.round(p * 10))).toEqual([2, 5, 2, 1]);
   });
 
+  test("of older models ends at -12", () => {
+    const counts = countBigrams(new Uint16Array(1_000_000), 3);
+    const older = bigramTable({ ...counts, formula: "unigram-smoothed-log" });
+    expect([...older.subarray(1, 3)]).toEqual([-12, -12]);
+    expect(older[0]).toBe(bigramTable(counts)[0]);
+  });
+
   test("falls with what never followed", () => {
     const tokens = new Uint16Array(1_000_000);
     const table = bigramTable(countBigrams(tokens, 3));
