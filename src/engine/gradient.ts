@@ -12,7 +12,7 @@ const GROUP = 32;
 /** Panels whose tokens are summed up in one go: their inputs, 32 channels of each, stay in the nearest cache. */
 const CHUNK = 8;
 /** The same where the gradient is that of nonzeros alone, which read inputs all over the panels. */
-const SPARSE_CHUNK = 4;
+const SPARSE_CHUNK = 16;
 /** Nonzeros that go through a chunk together, so that they share what it brings into the cache. */
 const TOGETHER = 1 << 14;
 /** Parts of a sum over tokens. */
