@@ -20,8 +20,8 @@ function account(draft: Draft): Definition {
     ["add", "take"],
   ] as const);
   const refuse = draft.either(
-    () => `raise ValueError(${draft.string(draft.pick(["Invalid amount", "too large"]))})`,
-    () => `print(${draft.string("Invalid amount")})\nreturn ${draft.pick(["False", "None"])}`,
+    () => `raise ValueError(${draft.string("Invalid")})`,
+    () => `print(${draft.string("Invalid")})\nreturn ${draft.pick(["False", "None"])}`,
     () => "return False",
   );
   return {

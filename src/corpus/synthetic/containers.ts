@@ -38,7 +38,7 @@ export function collection(draft: Draft): Definition {
         def remove(self, ${noun.one}):
             if ${noun.one} in self.${held}:
                 ${kind === "dict" ? `self.${held}.pop(${noun.one})` : `self.${held}.remove(${noun.one})`}
-            ${draft.maybe(0.5, () => `else:\n    print(${draft.string(draft.pick(["Not found", `No ${noun.one}`]))})`)}
+            ${draft.maybe(0.5, () => `else:\n    print(${draft.string(draft.pick(["Missing", "Nothing"]))})`)}
       `,
       code`
         def count(self)${draft.returns("int")}:
@@ -124,7 +124,7 @@ export function stack(draft: Draft): Definition {
               if ${draft.pick([`not self.${held}`, `len(self.${held}) == 0`, "self.is_empty()"])}:
                   ${draft.either(
                     () => "return None",
-                    () => `raise IndexError(${draft.string(draft.pick(["List is empty", "No items"]))})`,
+                    () => `raise IndexError(${draft.string(draft.pick(["Empty", "Nothing"]))})`,
                   )}
               return self.${held}.pop(${queue ? "0" : ""})
 

@@ -224,7 +224,7 @@ export function lookups(draft: Draft, scope: Scope): string {
             ${table}[${noun.one}] = ${draft.pick([`len(${noun.one})`, `${table}.get(${noun.one}, 0) + 1`])}
       `,
       () =>
-        `if ${word(draft)} in ${table}:\n    print(${draft.string("found")})\nelse:\n    print(${draft.string("not found")})`,
+        `if ${word(draft)} in ${table}:\n    print(${draft.string("yes")})\nelse:\n    print(${draft.string("no")})`,
     ),
   );
   const last = scope.name(shortNames);

@@ -32,9 +32,9 @@ const hints: Record<Type, string> = {
   int: "int",
   str: "str",
   bool: "bool",
-  ints: "list[int]",
-  strs: "list[str]",
-  grid: "list[list[int]]",
+  ints: "list",
+  strs: "list",
+  grid: "list",
   counts: "dict",
   none: "None",
 };

@@ -31,7 +31,7 @@ function division(draft: Draft): Definition {
         def ${name}(${draft.parameter(a, "int")}, ${draft.parameter(b, "int")}):
             ${draft.docstring("Return the rate")}
             if ${b} == 0:
-                raise ${draft.pick(["ValueError", "ZeroDivisionError"])}(${draft.string(draft.pick(["Invalid value", "Invalid input"]))})
+                raise ${draft.pick(["ValueError", "ZeroDivisionError"])}(${draft.string("Invalid")})
             return ${a} / ${b}
       `,
       () => code`
@@ -70,7 +70,7 @@ function parsing(draft: Draft): Definition {
             except ValueError as ${error}:
                 ${draft.either(
                   () => `print(${error})`,
-                  () => `print(${draft.string("Invalid value")}, ${error})`,
+                  () => `print(${draft.string("Invalid")}, ${error})`,
                 )}
                 return None
             ${draft.maybe(0.4, () => `else:\n    ${printNotice(draft)}`)}
@@ -79,7 +79,7 @@ function parsing(draft: Draft): Definition {
       () => code`
         def ${name}(${draft.parameter(text, "str")}):
             if not ${text}.isdigit():
-                raise ValueError(${draft.string(draft.pick(["not a number", "Invalid number"]))})
+                raise ValueError(${draft.string("Invalid")})
             return int(${text})
       `,
     ),
@@ -106,7 +106,7 @@ function lookup(draft: Draft): Definition {
       : code`
           def ${name}(${data}, ${key}):
               if ${key} not in ${data}:
-                  raise KeyError(${draft.pick([key, draft.string(`${key} not found`)])})
+                  raise KeyError(${draft.pick([key, draft.string("Missing")])})
               return ${data}[${key}]
         `,
     usage: code`

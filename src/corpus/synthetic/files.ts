@@ -141,7 +141,7 @@ function reading(draft: Draft): Definition {
             with ${opened(draft, file.name, "r")} as ${f}:
                 return [int(${line}) for ${line} in ${f}]
         except FileNotFoundError:
-            ${draft.chance(0.5) ? `print(${draft.string("File not found")})\nreturn []` : "return []"}
+            ${draft.chance(0.5) ? `print(${draft.string("Missing")})\nreturn []` : "return []"}
       `,
     ],
   ])();

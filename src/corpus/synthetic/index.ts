@@ -50,8 +50,8 @@ const statements: readonly (readonly [number, Statements])[] = [
   [3, flagStatements],
   [3, loopStatements],
   [15, swapStatements],
-  [4, lambdaStatements],
-  [4, choiceStatements],
+  [6, lambdaStatements],
+  [5, choiceStatements],
 ];
 
 /**

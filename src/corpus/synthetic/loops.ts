@@ -116,7 +116,7 @@ function endless(draft: Draft): Definition {
                         `${answer} = input(${shown})\n${value} = int(${answer})\nreturn ${value}`,
                       ])}
                   except ValueError:
-                      print(${draft.string(draft.pick(["Invalid number", "Try again", "Not a number"]))})
+                      print(${draft.string(draft.pick(["Invalid", "Try again"]))})
         `,
       };
     },

@@ -5,7 +5,8 @@ import { notices } from "./words.js";
 export function printValue(draft: Draft, label: string, value: string): string {
   const said = spoken(label.replace("self.", ""));
   const [before, after] = draft.weighted([
-    [5, [`${said}:`, ""]],
+    [3, [`${said}:`, ""]],
+    [3, [said, ""]],
     [2, [`The ${said} is`, ""]],
     [1, ["Found", said]],
   ] as const);

@@ -27,7 +27,7 @@ export const textNouns = nouns(`
 /** Nouns whose values are numbers. */
 export const numberNouns = nouns(`
   number/numbers value/values score/scores price/prices amount/amounts height/heights weight/weights size/sizes
-  point/points cost/costs item/items level/levels num/nums x/xs
+  point/points cost/costs item/items level/levels num/nums
 `);
 
 /** Nouns whose values are records: objects, or dicts with string keys. */
@@ -106,11 +106,11 @@ export const stringTopics: readonly (readonly string[])[] = [
   words("apple banana cherry orange lemon grape"),
   words("red green blue yellow black white"),
   words("cat dog bird fish horse mouse"),
-  words("hello world python code data test"),
-  words("alice bob carol emma tom"),
+  words("hello world python java rust"),
+  words("alice bob carol emma dave"),
   words("alpha beta gamma one two three"),
   words("london paris tokyo berlin rome"),
-  words("yes no on off start stop"),
+  words("yes no on off up down"),
 ];
 export const stringWords: readonly string[] = stringTopics.flat();
 
@@ -123,15 +123,13 @@ export const people = words(`
 export const sentences = phrases(`
   hello world
   good morning
-  this is a test
-  one two three
   the cat sat
-  python is fun
+  the bird sat
+  one two three
   red green blue
   see you later
-  keep it simple
-  open the door
-  read the file
+  python is fun
+  up and down
 `);
 
 /** What a program says when it reports progress; a string without a value. */
@@ -141,13 +139,13 @@ export const notices = phrases(`
   Starting
   Finished
   Ready
-  Loading data
-  Saving file
-  Invalid input
+  Loading
+  Saving
+  Invalid
+  Missing
   Try again
-  No results
-  Not found
   Game over
+  Goodbye
 `);
 
 /** Stems of the names of files that programs read, and of the variables that hold such names. */
