@@ -25,6 +25,7 @@ import {
   numberAttributes,
   recordNouns,
   shortNames,
+  textAttributes,
 } from "./words.js";
 
 /** The statements of a block inside this one; `own` are the variables that it begins with. */
@@ -277,6 +278,7 @@ function message(body: Body): string | undefined {
   const said = draft.either(
     () => spoken(variable.name),
     () => `the ${spoken(draft.pick(numberAttributes))}`,
+    () => `${draft.stringWord()} ${spoken(draft.pick([...numberAttributes, ...textAttributes]))}`,
   );
   const plain = draft.chance(0.4);
   const literal = plain
@@ -354,15 +356,22 @@ function write(body: Body): string {
 /** A small function within the block, with a name or as a lambda. */
 function lambda(body: Body): string {
   const { draft } = body;
-  const name = body.scope.name([...functionNames, ...accumulators, ...shortNames]);
+  const isLambda = draft.chance(0.6);
+  // A function may be called as a number is: what tells it from a parameter is the word before it.
+  const name = body.scope.name([
+    ...functionNames,
+    ...(isLambda ? [...accumulators, ...shortNames] : numberNames),
+  ]);
   const parameter = draft.pick(draft.chance(0.3) ? shortNames : [...numberNames, ...functionNames]);
-  const sign = draft.pick(["+", "*", "-"]);
-  const value = `${parameter} ${sign} ${factor(draft)}`;
+  const value = `${parameter} ${draft.pick(["+", "*", "-"])} ${factor(draft)}`;
   const result = body.scope.name(accumulators);
-  const made = draft.chance(0.6)
+  const made = isLambda
     ? `${name} = lambda ${parameter}: ${value}`
-    : `def ${name}(${parameter}):\n    return ${value}`;
-  return `${made}\n${result} = ${name}(${numeric(body, name)})\nprint(${result})`;
+    : draft.chance(0.7)
+      ? `def ${name}(${parameter}):\n    return ${value}`
+      : `def ${name}():\n    return ${numeric(body, name)}`;
+  const argument = made.includes("():") ? "" : numeric(body, name);
+  return `${made}\n${result} = ${name}(${argument})\nprint(${result})`;
 }
 
 function comprehension(body: Body): string {
