@@ -162,6 +162,36 @@ function multiplyRow(
   v128.store(target, a7, 112);
 }
 
+/**
+ * y[:][32] += Wᵀ x[:][32] over one panel of 32 tokens, through the rows of W: what csr_accumulate_panel computes from Wᵀ, in
+ * the same order. Where x is much larger than y, y stays in the nearest cache, and each row of x is read once.
+ */
+export function csr_scatter_panel(
+  y: usize, rowPointers: usize, columnIndices: usize, values: usize, x: usize, rowStart: i32, rowEnd: i32,
+): void {
+  let source = x + (<usize>rowStart << 7);
+  for (let i = rowStart; i < rowEnd; i++, source += 128) {
+    const first: usize = load<u32>(at(rowPointers, i));
+    const last: usize = load<u32>(at(rowPointers, i), 4);
+    const x0 = v128.load(source), x1 = v128.load(source, 16), x2 = v128.load(source, 32), x3 = v128.load(source, 48);
+    const x4 = v128.load(source, 64), x5 = v128.load(source, 80), x6 = v128.load(source, 96), x7 = v128.load(source, 112);
+    let index = columnIndices + (first << 1);
+    let value = values + (first << 2);
+    for (const end = values + (last << 2); value < end; value += 4, index += 2) {
+      const target = y + (<usize>load<u16>(index) << 7);
+      const weight = v128.load_splat<u32>(value);
+      v128.store(target, multiplyAdd(weight, x0, v128.load(target)));
+      v128.store(target, multiplyAdd(weight, x1, v128.load(target, 16)), 16);
+      v128.store(target, multiplyAdd(weight, x2, v128.load(target, 32)), 32);
+      v128.store(target, multiplyAdd(weight, x3, v128.load(target, 48)), 48);
+      v128.store(target, multiplyAdd(weight, x4, v128.load(target, 64)), 64);
+      v128.store(target, multiplyAdd(weight, x5, v128.load(target, 80)), 80);
+      v128.store(target, multiplyAdd(weight, x6, v128.load(target, 96)), 96);
+      v128.store(target, multiplyAdd(weight, x7, v128.load(target, 112)), 112);
+    }
+  }
+}
+
 /** y[j * stride] += W[row, j] for one row of a matrix in compressed sparse rows (an embedding look-up). */
 export function csr_add_row(
   y: usize, stride: i32, rowPointers: usize, columnIndices: usize, values: usize, row: i32,

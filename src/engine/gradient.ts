@@ -11,6 +11,22 @@ import type { SparseWeights } from "./weights.js";
 const GROUP = 32;
 /** Panels whose tokens are summed up in one go: their inputs, 32 channels of each, stay in the nearest cache. */
 const CHUNK = 8;
+/** The same where the gradient is that of nonzeros alone, which read inputs all over the panels. */
+const SPARSE_CHUNK = 16;
+/** Nonzeros that go through a chunk together, so that they share what it brings into the cache. */
+const TOGETHER = 1 << 14;
+/** Parts of a sum over tokens. */
+const PARTS = 16;
+/** From this many bytes of a panel's input on, an output half as large or less is what should stay in the cache. */
+const WIDE = 1 << 16;
+
+/** Rows of a weight gradient: `count` from `row` of the output dy on, whose first row is W's row `start`. */
+interface Group {
+  readonly dy: Value;
+  readonly row: number;
+  readonly count: number;
+  readonly start: number;
+}
 
 export interface GradientOptions extends BatchOptions {
   /** Where the gradient of a vector of parameters goes; absent: not wanted. */
@@ -46,9 +62,10 @@ export class GradientOperations extends InputGradientOperations implements Backw
   /** f32[channels / 32][lanes][32]: inputs of a product, token by token. */
   readonly #inputBlocks: Pointer;
   readonly #positionGradients: Value | null;
-  // Scratch of this thread: compressed rows, a tile of 32 × 32.
+  // Scratch of this thread: compressed rows, a tile of 32 × 32, parts of the gradients of nonzeros.
   readonly #compressed: { pointers: Pointer; indices: Pointer; values: Pointer };
   readonly #tile: Pointer;
+  readonly #parts: Pointer;
 
   constructor(thread: Thread, arena: Arena, options: GradientOptions) {
     super(thread, arena, options);
@@ -70,6 +87,7 @@ export class GradientOperations extends InputGradientOperations implements Backw
       values: arena.floats(entries),
     }));
     this.#tile = mine(() => arena.floats(PANEL * PANEL));
+    this.#parts = mine(() => arena.floats(PARTS * Math.max(TOGETHER, GROUP * widestInput)));
   }
 
   /** Writes the batch into the engine's memory, once it is there: call on every thread. */
@@ -111,11 +129,16 @@ export class GradientOperations extends InputGradientOperations implements Backw
   }
 
   protected override multiply(outputs: readonly Value[], x: Pointer, weights: TrainedMatrix): void {
-    if (weights.layout.forward === "sparse") {
-      super.multiply(outputs, x, weights);
+    const { rows, columns, bias, transposed, layout } = weights;
+    if (layout.forward === "sparse") {
+      if (layout.backward === "sparse" && outputs.length === 1 && this.#isWide(columns, rows)) {
+        const [{ pointer }] = outputs;
+        const { pointers, indices, values } = transposed;
+        this.kernels.begin_panel(pointer, bias, rows);
+        this.kernels.csr_scatter_panel(pointer, pointers, indices, values, x, 0, columns);
+      } else super.multiply(outputs, x, weights);
       return;
     }
-    const { columns, bias } = weights;
     if (weights.layout.forward === "full") {
       this.#multiplyFull(outputs, x, weights);
       return;
@@ -193,17 +216,10 @@ export class GradientOperations extends InputGradientOperations implements Backw
     });
     if (weights.gradient === 0) return;
     this.thread.barrier();
-    let start = 0;
-    let group = 0;
-    for (const dy of douts) {
-      for (let row = 0; row < dy.width; row += GROUP, group++) {
-        if (group % this.thread.count !== this.thread.index) continue;
-        const count = Math.min(GROUP, dy.width - row);
-        this.#weightGradient(dy, row, count, x, weights, start);
-        this.#biasGradient(dy, row, count, weights.bias, start);
-      }
-      start += dy.width;
-    }
+    const groups = this.#groupsOf(douts);
+    if (this.#isDense(weights)) for (const group of groups) this.#weightGradient(group, weights);
+    else this.#nonzeroGradient(groups, x, weights);
+    for (const group of groups) this.#biasGradient(group, weights.bias);
     this.thread.barrier();
   }
 
@@ -269,6 +285,11 @@ export class GradientOperations extends InputGradientOperations implements Backw
     return this.#gradients.weightGradients === "all" || weights.layout.gradient === "dense";
   }
 
+  /** Whether a product reads so much more than it writes that what it writes should be scattered, not what it reads gathered. */
+  #isWide(inputs: number, outputs: number): boolean {
+    return inputs * this.rowBytes > WIDE && inputs >= 2 * outputs;
+  }
+
   #allPanels(work: (panel: number) => void): void {
     for (let panel = 0; panel < this.panels; panel++) work(panel);
   }
@@ -312,10 +333,19 @@ export class GradientOperations extends InputGradientOperations implements Backw
 
   /** dx = Wᵀ dy over one panel. */
   #inputGradient(dx: Pointer, douts: readonly Value[], panel: number, weights: TrainedMatrix): void {
-    const { columns, transposed } = weights;
+    const { rows, columns, byRow, transposed } = weights;
     const parts = douts.map((dy) => ({ pointer: this.panelOf(dy, panel), width: dy.width }));
     if (weights.layout.backward === "sparse") {
-      this.multiplyTransposed(dx, parts, transposed, columns);
+      if (this.#isWide(rows, columns)) {
+        const { pointers, indices, values } = byRow;
+        this.kernels.zero(dx, columns * this.rowBytes);
+        let row = 0;
+        for (const { pointer, width } of parts) {
+          const dy = pointer - row * this.rowBytes;
+          this.kernels.csr_scatter_panel(dx, pointers, indices, values, dy, row, row + width);
+          row += width;
+        }
+      } else this.multiplyTransposed(dx, parts, transposed, columns);
       return;
     }
     if (weights.layout.backward === "full") {
@@ -353,34 +383,54 @@ export class GradientOperations extends InputGradientOperations implements Backw
     }
   }
 
-  /** The gradient of the rows of W that begin at `row` of the output dy, the first row of which is W's row `start`. */
-  #weightGradient(
-    dy: Value,
-    row: number,
-    count: number,
-    x: Value,
-    weights: TrainedMatrix,
-    start: number,
-  ): void {
-    const { rows, columns, gradient, byRow, nonzeroGradient } = weights;
-    const stride = dy.width * this.rowBytes;
-    if (!this.#isDense(weights)) {
-      const first = this.thread.memory.words[(byRow.pointers >> 2) + start + row];
-      const last = this.thread.memory.words[(byRow.pointers >> 2) + start + row + count];
-      this.kernels.zero(nonzeroGradient + first * this.#floatBytes, (last - first) * this.#floatBytes);
-      this.kernels.csr_gradient(
-        ...([nonzeroGradient, byRow.pointers, byRow.indices, dy.pointer - start * this.rowBytes] as const),
-        ...([
-          stride,
-          x.pointer,
-          x.width * this.rowBytes,
-          this.panels,
-          start + row,
-          start + row + count,
-        ] as const),
-      );
-      return;
+  /** The rows of a weight gradient that are this thread's. */
+  #groupsOf(douts: readonly Value[]): Group[] {
+    const groups: Group[] = [];
+    let start = 0;
+    for (const dy of douts) {
+      for (let row = 0; row < dy.width; row += GROUP)
+        groups.push({ dy, row, count: Math.min(GROUP, dy.width - row), start });
+      start += dy.width;
     }
+    return groups.filter((_, i) => i % this.thread.count === this.thread.index);
+  }
+
+  /** The gradient of the nonzeros of rows: as many groups at a time as share a chunk of panels while it is in the cache. */
+  #nonzeroGradient(groups: readonly Group[], x: Value, { byRow, nonzeroGradient }: TrainedMatrix): void {
+    const entryOf = (row: number) => this.thread.memory.words[(byRow.pointers >> 2) + row];
+    const partBytes = PARTS * this.#floatBytes;
+    for (let next = 0; next < groups.length; ) {
+      const batch: (Group & { first: number; entries: number; parts: Pointer })[] = [];
+      let total = 0;
+      for (; next < groups.length; next++) {
+        const group = groups[next];
+        const first = entryOf(group.start + group.row);
+        const entries = entryOf(group.start + group.row + group.count) - first;
+        if (batch.length > 0 && total + entries > TOGETHER) break;
+        batch.push({ ...group, first, entries, parts: this.#parts + total * partBytes });
+        total += entries;
+      }
+      this.kernels.zero(this.#parts, total * partBytes);
+      for (let panel = 0; panel < this.panels; panel += SPARSE_CHUNK) {
+        const panels = Math.min(SPARSE_CHUNK, this.panels - panel);
+        for (const { dy, row, count, start, first, parts } of batch) {
+          this.kernels.csr_gradient(
+            ...([parts - first * partBytes, byRow.pointers, byRow.indices] as const),
+            ...([this.panelOf(dy, panel) - start * this.rowBytes, dy.width * this.rowBytes] as const),
+            ...([this.panelOf(x, panel), x.width * this.rowBytes, panels] as const),
+            ...([start + row, start + row + count] as const),
+          );
+        }
+      }
+      for (const { first, entries, parts } of batch)
+        this.kernels.sum_parts(nonzeroGradient + first * this.#floatBytes, parts, entries);
+    }
+  }
+
+  /** The gradient of all weights of rows. */
+  #weightGradient({ dy, row, count, start }: Group, weights: TrainedMatrix): void {
+    const { rows, columns, gradient } = weights;
+    const stride = dy.width * this.rowBytes;
     const targets = Array.from(
       { length: blocksOf(columns) },
       (_, block) => gradient + (block * rows + start + row) * this.rowBytes,
@@ -411,7 +461,7 @@ export class GradientOperations extends InputGradientOperations implements Backw
     }
   }
 
-  #biasGradient(dy: Value, row: number, count: number, bias: Pointer, start: number): void {
+  #biasGradient({ dy, row, count, start }: Group, bias: Pointer): void {
     const gradient = this.#gradients.vectorGradients.get(bias);
     if (gradient === undefined) return;
     this.kernels.zero(gradient + (start + row) * this.#floatBytes, count * this.#floatBytes);

@@ -47,6 +47,15 @@ export interface Kernels {
     rowStart: number,
     rowEnd: number,
   ): void;
+  csr_scatter_panel(
+    y: Pointer,
+    rowPointers: Pointer,
+    columnIndices: Pointer,
+    values: Pointer,
+    x: Pointer,
+    rowStart: number,
+    rowEnd: number,
+  ): void;
   csr_add_row(
     y: Pointer,
     stride: number,
@@ -89,7 +98,7 @@ export interface Kernels {
   ): void;
   transpose_tile(y: Pointer, x: Pointer, bias: Pointer, rows: number, columns: number): void;
   csr_gradient(
-    gradients: Pointer,
+    sums: Pointer,
     pointers: Pointer,
     indices: Pointer,
     dy: Pointer,
@@ -100,6 +109,7 @@ export interface Kernels {
     rowStart: number,
     rowEnd: number,
   ): void;
+  sum_parts(y: Pointer, x: Pointer, n: number): void;
 
   adamw(w: Pointer, g: Pointer, m: Pointer, v: Pointer, n: number, settings: Pointer): void;
   adamw_nonzeros(

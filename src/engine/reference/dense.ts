@@ -12,6 +12,7 @@ export function denseKernels(
   | "transpose_csr"
   | "transpose_tile"
   | "csr_gradient"
+  | "sum_parts"
 > {
   return {
     multiply_full_panel(y, a, rowBytes, stepBytes, x, rows, n) {
@@ -86,20 +87,30 @@ export function denseKernels(
       }
     },
 
-    csr_gradient(gradients, pointers, indices, dy, dyBytes, x, xBytes, panels, rowStart, rowEnd) {
+    csr_gradient(parts, pointers, indices, dy, dyBytes, x, xBytes, panels, rowStart, rowEnd) {
       const { floats, u16, u32 } = heap;
       const ends = element(pointers, 4);
       const listed = element(indices, 2);
       for (let i = rowStart; i < rowEnd; i++) {
         for (let e = u32[ends + i]; e < u32[ends + i + 1]; e++) {
-          let sum = 0;
+          const sums = heap.float(parts) + e * 16;
           for (let panel = 0; panel < panels; panel++) {
             const p = heap.float(dy + panel * dyBytes) + i * 32;
             const q = heap.float(x + panel * xBytes) + u16[listed + e] * 32;
-            for (let lane = 0; lane < 32; lane++) sum += floats[p + lane] * floats[q + lane];
+            for (let lane = 0; lane < 32; lane++)
+              floats[sums + (lane % 16)] += floats[p + lane] * floats[q + lane];
           }
-          floats[heap.float(gradients) + e] += sum;
         }
+      }
+    },
+
+    sum_parts(y, x, n) {
+      const { floats } = heap;
+      const [sums, parts] = [heap.float(y), heap.float(x)];
+      for (let e = 0; e < n; e++) {
+        let sum = 0;
+        for (let part = 0; part < 16; part++) sum += floats[parts + e * 16 + part];
+        floats[sums + e] = sum;
       }
     },
   };

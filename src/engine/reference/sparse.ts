@@ -6,7 +6,12 @@ export function sparseKernels(
   heap: Heap,
 ): Pick<
   Kernels,
-  "csc_accumulate" | "csr_accumulate" | "csr_multiply_panel" | "csr_accumulate_panel" | "csr_add_row"
+  | "csc_accumulate"
+  | "csr_accumulate"
+  | "csr_multiply_panel"
+  | "csr_accumulate_panel"
+  | "csr_scatter_panel"
+  | "csr_add_row"
 > {
   const sums = new Float64Array(32);
 
@@ -75,6 +80,21 @@ export function sparseKernels(
         sums.set(floats.subarray(y0 + i * 32, y0 + i * 32 + 32));
         addRow(rowPointers, columnIndices, values, x, i);
         floats.set(sums, y0 + i * 32);
+      }
+    },
+
+    csr_scatter_panel(y, rowPointers, columnIndices, values, x, rowStart, rowEnd) {
+      const { floats, u16, u32 } = heap;
+      const pointers = element(rowPointers, 4);
+      const columns = element(columnIndices, 2);
+      const weights = heap.float(values);
+      const [x0, y0] = [heap.float(x), heap.float(y)];
+      for (let i = rowStart; i < rowEnd; i++) {
+        for (let e = u32[pointers + i]; e < u32[pointers + i + 1]; e++) {
+          const target = y0 + u16[columns + e] * 32;
+          for (let lane = 0; lane < 32; lane++)
+            floats[target + lane] += floats[weights + e] * floats[x0 + i * 32 + lane];
+        }
       }
     },
 

@@ -150,49 +150,65 @@ test("transpose_tile, all sizes, from anywhere in its rows, with and without bia
   }
 });
 
-test("csr_gradient adds the gradients of the nonzeros of its rows", () => {
+test("csr_gradient and sum_parts add up the gradients of the nonzeros of rows, chunk by chunk", () => {
   fc.assert(
     fc.property(matrices, fc.integer({ min: 1, max: 4 }), fc.nat(2), (drawn, panels, spare) => {
       const { rows, columns, density, seed } = drawn;
       const random = new Random(seed);
       const { pointers, indices, values } = compress(drawMatrix(random, rows, columns, density));
-      const before = random.normals(values.length);
       const end = random.below(rows + 1);
       const start = random.below(end + 1);
+      const [first, last] = [pointers[start], pointers[end]];
+      const before = random.normals(16 * values.length);
       // Features of one panel of dy and of x; more than are read.
       const [outputs, inputs] = [rows + spare, columns + 2 * spare];
       const dy = random.normals(panels * outputs * 32).map((value) => (random.next() < 0.5 ? 0 : value));
       const x = random.normals(panels * inputs * 32);
-      const run = (kernels: Kernels, sandbox: Sandbox) => {
+      const chunk = 1 + random.below(panels);
+      const runIn = (chunk: number) => (kernels: Kernels, sandbox: Sandbox) => {
         const bytes = sandbox.floatBytes;
-        const gradients = sandbox.floats(before);
+        const parts = sandbox.floats(before);
+        const gradients = sandbox.floats([], last - first);
         const [ends, listed] = store(sandbox, { pointers, indices, values });
         const [from, input] = [sandbox.floats(dy), sandbox.floats(x)];
-        const [first, last] = [pointers[start], pointers[end]];
-        const writable = sandbox.area(gradients + first * bytes, last - first);
-        sandbox.guarded([writable], () =>
-          kernels.csr_gradient(
-            ...([gradients, ends, listed, from, outputs * 32 * bytes] as const),
-            ...([input, inputs * 32 * bytes, panels, start, end] as const),
-          ),
-        );
-        return sandbox.readFloats(gradients, values.length);
+        const [dyBytes, xBytes] = [outputs * 32 * bytes, inputs * 32 * bytes];
+        const writable = [
+          sandbox.area(parts + 16 * first * bytes, 16 * (last - first)),
+          sandbox.area(gradients, last - first),
+        ];
+        sandbox.guarded(writable, () => {
+          for (let panel = 0; panel < panels; panel += chunk) {
+            kernels.csr_gradient(
+              ...([parts, ends, listed, from + panel * dyBytes, dyBytes] as const),
+              ...([input + panel * xBytes, xBytes, Math.min(chunk, panels - panel), start, end] as const),
+            );
+          }
+          kernels.sum_parts(gradients, parts + 16 * first * bytes, last - first);
+        });
+        return sandbox.readFloats(gradients, last - first);
       };
-      const expected = before.slice();
-      const scale = before.map(Math.abs);
+      const expected: number[] = [];
+      const scale: number[] = [];
       for (let i = start; i < end; i++) {
         for (let e = pointers[i]; e < pointers[i + 1]; e++) {
+          const own = before.slice(16 * e, 16 * e + 16);
+          let sum = own.reduce((total, part) => total + part, 0);
+          let size = own.reduce((total, part) => total + Math.abs(part), 0);
           for (let token = 0; token < panels * 32; token++) {
             const [panel, lane] = [Math.floor(token / 32), token % 32];
             const output = dy[(panel * outputs + i) * 32 + lane];
             const product = output * x[(panel * inputs + indices[e]) * 32 + lane];
-            expected[e] += product;
-            scale[e] += Math.abs(product);
+            sum += product;
+            size += Math.abs(product);
           }
+          expected.push(sum);
+          scale.push(size);
         }
       }
-      expectClose(runOn(exact, run), expected, 1e-14, scale);
-      compare(run, (actual, reference) => expectClose(actual, reference, 1e-6, scale));
+      expectClose(runOn(exact, runIn(chunk)), expected, 1e-14, scale);
+      compare(runIn(chunk), (actual, reference) => expectClose(actual, reference, 1e-6, scale));
+      // How the panels are cut changes no bit.
+      for (const subject of fast) expect(runOn(subject, runIn(chunk))).toEqual(runOn(subject, runIn(panels)));
     }),
   );
 });

@@ -191,6 +191,38 @@ test("csr_accumulate_panel adds to a panel", () => {
   );
 });
 
+test("csr_scatter_panel is csr_accumulate_panel with the transposed matrix, bit for bit", () => {
+  fc.assert(
+    fc.property(cases, (drawn) => {
+      const { random, matrix } = draw(drawn);
+      const { rows, columns } = drawn;
+      const x = random.normals(rows * 32);
+      const y = random.normals(columns * 32);
+      const transposed = Array.from({ length: columns }, (_, j) => matrix.map((row) => row[j]));
+      const cut = random.below(rows + 1);
+      const scatter = (kernels: Kernels, sandbox: Sandbox) => {
+        const output = sandbox.floats(y);
+        const weights = store(sandbox, compress(matrix));
+        const input = sandbox.floats(x);
+        const writable = { pointer: output, bytes: columns * 32 * sandbox.floatBytes };
+        sandbox.guarded([writable], () => {
+          kernels.csr_scatter_panel(output, ...weights, input, 0, cut);
+          kernels.csr_scatter_panel(output, ...weights, input, cut, rows);
+        });
+        return sandbox.readFloats(output, columns * 32);
+      };
+      const gather = (kernels: Kernels, sandbox: Sandbox) => {
+        const output = sandbox.floats(y);
+        const weights = store(sandbox, compress(transposed));
+        kernels.csr_accumulate_panel(output, ...weights, sandbox.floats(x), 0, columns);
+        return sandbox.readFloats(output, columns * 32);
+      };
+      for (const subject of [exact, ...fast])
+        expect(runOn(subject, scatter), subject.name).toEqual(runOn(subject, gather));
+    }),
+  );
+});
+
 test("csr_add_row adds one row, entries a stride apart", () => {
   fc.assert(
     fc.property(cases, fc.constantFrom(1, 2, 32, 33), (drawn, stride) => {
