@@ -2,6 +2,7 @@ import type { BatchOptions, Rows } from "./batch.js";
 import { InputGradientOperations } from "./input-gradient.js";
 import { PANEL, type Pointer } from "./kernels.js";
 import type { Arena } from "./memory.js";
+import { NonzeroGradients, type RowGroup } from "./nonzero-gradients.js";
 import type { BackwardOperations, NormWeights, Value } from "./operations.js";
 import type { Thread } from "./thread.js";
 import { blocksOf, type TrainedMatrix } from "./trained-weights.js";
@@ -11,22 +12,8 @@ import type { SparseWeights } from "./weights.js";
 const GROUP = 32;
 /** Panels whose tokens are summed up in one go: their inputs, 32 channels of each, stay in the nearest cache. */
 const CHUNK = 8;
-/** The same where the gradient is that of nonzeros alone, which read inputs all over the panels. */
-const SPARSE_CHUNK = 16;
-/** Nonzeros that go through a chunk together, so that they share what it brings into the cache. */
-const TOGETHER = 1 << 14;
-/** Parts of a sum over tokens. */
-const PARTS = 16;
 /** From this many bytes of a panel's input on, an output half as large or less is what should stay in the cache. */
 const WIDE = 1 << 16;
-
-/** Rows of a weight gradient: `count` from `row` of the output dy on, whose first row is W's row `start`. */
-interface Group {
-  readonly dy: Value;
-  readonly row: number;
-  readonly count: number;
-  readonly start: number;
-}
 
 export interface GradientOptions extends BatchOptions {
   /** Where the gradient of a vector of parameters goes; absent: not wanted. */
@@ -62,10 +49,10 @@ export class GradientOperations extends InputGradientOperations implements Backw
   /** f32[channels / 32][lanes][32]: inputs of a product, token by token. */
   readonly #inputBlocks: Pointer;
   readonly #positionGradients: Value | null;
-  // Scratch of this thread: compressed rows, a tile of 32 × 32, parts of the gradients of nonzeros.
+  // Scratch of this thread: compressed rows, a tile of 32 × 32.
   readonly #compressed: { pointers: Pointer; indices: Pointer; values: Pointer };
   readonly #tile: Pointer;
-  readonly #parts: Pointer;
+  readonly #nonzeroGradients: NonzeroGradients;
 
   constructor(thread: Thread, arena: Arena, options: GradientOptions) {
     super(thread, arena, options);
@@ -87,7 +74,9 @@ export class GradientOperations extends InputGradientOperations implements Backw
       values: arena.floats(entries),
     }));
     this.#tile = mine(() => arena.floats(PANEL * PANEL));
-    this.#parts = mine(() => arena.floats(PARTS * Math.max(TOGETHER, GROUP * widestInput)));
+    this.#nonzeroGradients = mine(
+      () => new NonzeroGradients(thread, arena, this.panels, GROUP * widestInput),
+    );
   }
 
   /** Writes the batch into the engine's memory, once it is there: call on every thread. */
@@ -218,7 +207,7 @@ export class GradientOperations extends InputGradientOperations implements Backw
     this.thread.barrier();
     const groups = this.#groupsOf(douts);
     if (this.#isDense(weights)) for (const group of groups) this.#weightGradient(group, weights);
-    else this.#nonzeroGradient(groups, x, weights);
+    else this.#nonzeroGradients.compute(groups, x, weights);
     for (const group of groups) this.#biasGradient(group, weights.bias);
     this.thread.barrier();
   }
@@ -384,8 +373,8 @@ export class GradientOperations extends InputGradientOperations implements Backw
   }
 
   /** The rows of a weight gradient that are this thread's. */
-  #groupsOf(douts: readonly Value[]): Group[] {
-    const groups: Group[] = [];
+  #groupsOf(douts: readonly Value[]): RowGroup[] {
+    const groups: RowGroup[] = [];
     let start = 0;
     for (const dy of douts) {
       for (let row = 0; row < dy.width; row += GROUP)
@@ -395,40 +384,8 @@ export class GradientOperations extends InputGradientOperations implements Backw
     return groups.filter((_, i) => i % this.thread.count === this.thread.index);
   }
 
-  /** The gradient of the nonzeros of rows: as many groups at a time as share a chunk of panels while it is in the cache. */
-  #nonzeroGradient(groups: readonly Group[], x: Value, { byRow, nonzeroGradient }: TrainedMatrix): void {
-    const entryOf = (row: number) => this.thread.memory.words[(byRow.pointers >> 2) + row];
-    const partBytes = PARTS * this.#floatBytes;
-    for (let next = 0; next < groups.length; ) {
-      const batch: (Group & { first: number; entries: number; parts: Pointer })[] = [];
-      let total = 0;
-      for (; next < groups.length; next++) {
-        const group = groups[next];
-        const first = entryOf(group.start + group.row);
-        const entries = entryOf(group.start + group.row + group.count) - first;
-        if (batch.length > 0 && total + entries > TOGETHER) break;
-        batch.push({ ...group, first, entries, parts: this.#parts + total * partBytes });
-        total += entries;
-      }
-      this.kernels.zero(this.#parts, total * partBytes);
-      for (let panel = 0; panel < this.panels; panel += SPARSE_CHUNK) {
-        const panels = Math.min(SPARSE_CHUNK, this.panels - panel);
-        for (const { dy, row, count, start, first, parts } of batch) {
-          this.kernels.csr_gradient(
-            ...([parts - first * partBytes, byRow.pointers, byRow.indices] as const),
-            ...([this.panelOf(dy, panel) - start * this.rowBytes, dy.width * this.rowBytes] as const),
-            ...([this.panelOf(x, panel), x.width * this.rowBytes, panels] as const),
-            ...([start + row, start + row + count] as const),
-          );
-        }
-      }
-      for (const { first, entries, parts } of batch)
-        this.kernels.sum_parts(nonzeroGradient + first * this.#floatBytes, parts, entries);
-    }
-  }
-
   /** The gradient of all weights of rows. */
-  #weightGradient({ dy, row, count, start }: Group, weights: TrainedMatrix): void {
+  #weightGradient({ dy, row, count, start }: RowGroup, weights: TrainedMatrix): void {
     const { rows, columns, gradient } = weights;
     const stride = dy.width * this.rowBytes;
     const targets = Array.from(
@@ -461,7 +418,7 @@ export class GradientOperations extends InputGradientOperations implements Backw
     }
   }
 
-  #biasGradient({ dy, row, count, start }: Group, bias: Pointer): void {
+  #biasGradient({ dy, row, count, start }: RowGroup, bias: Pointer): void {
     const gradient = this.#gradients.vectorGradients.get(bias);
     if (gradient === undefined) return;
     this.kernels.zero(gradient + (start + row) * this.#floatBytes, count * this.#floatBytes);
