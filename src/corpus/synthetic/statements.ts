@@ -83,7 +83,7 @@ const makers: readonly (readonly [number, Maker])[] = [
   [2.5, loopOver],
   [1, countedLoop],
   [1.8, whileLoop],
-  [6, swap],
+  [8, swap],
   [3, ternary],
   [2.6, message],
   [3.8, file],

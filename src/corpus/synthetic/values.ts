@@ -52,10 +52,16 @@ export function nestedList(draft: Draft, element: "int" | "str" = draft.chance(0
     [4, 2],
     [1, 3],
   ]);
-  const columns = draft.weighted([
+  const columns = draft.weighted<number>([
     [1, 1],
     [4, 2],
     [3, 3],
+    ...(rows === 1
+      ? ([
+          [2, 4],
+          [2, 5],
+        ] as const)
+      : []),
   ]);
   const row = () => (element === "int" ? numberList(draft, columns) : wordList(draft, columns));
   return `[${Array.from({ length: rows }, row).join(", ")}]`;
