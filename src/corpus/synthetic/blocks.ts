@@ -132,9 +132,7 @@ export function workingClass(draft: Draft): Definition {
       .slice(0, 2)
       .map((kind) => declare(draft, own, kind));
     const body: Body = { ...start, scope: own, variables: [...start.variables, ...parameters] };
-    const name = draft.pick(
-      [...methodVerbs, ...functionVerbs].filter((verb) => !names.has(verb) && verb !== "print"),
-    );
+    const name = draft.pick([...methodVerbs, ...functionVerbs].filter((verb) => !names.has(verb)));
     names.add(name);
     return code`
       def ${name}(${["self", ...parameters.map((each) => each.name)].join(", ")}):

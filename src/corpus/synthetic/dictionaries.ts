@@ -36,9 +36,7 @@ function pickByValue(draft: Draft): Definition {
   const best = scope.name(["best", "found", "highest"]);
   return draft.pick([
     (): Definition => {
-      const name = draft.define(
-        draft.pick(["filter_by_value", `filter_${table}`, `select_${table}`, "over_limit"]),
-      );
+      const name = draft.define(draft.pick(["select_by_value", `select_${table}`, "over_limit"]));
       const condition = numberTest(draft, value);
       return {
         code: draft.either(
@@ -104,7 +102,7 @@ function pickByValue(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick([`print_${table}`, `show_${table}`, `list_${table}`]));
+      const name = draft.define(draft.pick([`show_${table}`, `list_${table}`]));
       return {
         code: code`
           def ${name}(${draft.parameter(table, "counts")}):

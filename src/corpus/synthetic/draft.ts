@@ -158,7 +158,7 @@ export class Draft {
   }
 
   comment(text: string): string {
-    return this.random.chance(this.commented) ? `# ${text}` : "";
+    return this.random.chance(this.commented) ? `# ${capital(text)}` : "";
   }
 
   /** A parameter, with its type where the program hints at types. */

@@ -124,7 +124,7 @@ function reading(draft: Draft): Definition {
       `,
     ],
     () => [
-      "print_lines",
+      "show_lines",
       code`
         ${f} = ${opened(draft, file.name, "r")}
         ${line} = ${f}.readline()
@@ -232,7 +232,7 @@ function copying(draft: Draft): Definition {
     `${line} = ${line}.lower()`,
     `${line} = ${line}.replace(${draft.string(",")}, ${draft.string(" ")})`,
   ]);
-  const name = draft.define(draft.pick(["copy_file", "convert_file", "filter_file", "process_file"]));
+  const name = draft.define(draft.pick(["copy_file", "convert_file", "process_file"]));
   const parameters = [source.parameter, target.parameter].filter((each) => each !== "").join(", ");
   const argumentsText = [source.argument, target.argument].filter((each) => each !== "").join(", ");
   return {

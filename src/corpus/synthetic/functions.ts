@@ -236,7 +236,7 @@ function choice(draft: Draft): Definition {
 /** Exchanges two values. */
 function swapping(draft: Draft): Definition {
   const scope = draft.scope();
-  const [a, b] = draft.chance(0.5) ? scope.pair(namePairs) : (scope.names(swappable, 2) as [string, string]);
+  const [a, b] = draft.chance(0.7) ? scope.pair(namePairs) : (scope.names(swappable, 2) as [string, string]);
   const swap = exchange(draft, a, b);
   const name = draft.define(draft.pick(["swap", "swap_pair", "order", "sort_pair", "in_order"]));
   return {
@@ -287,14 +287,14 @@ function exchange(draft: Draft, a: string, b: string): string {
 
 /** Statements that print what a function gives. */
 function printCall(draft: Draft, name: string, args: string): string {
-  if (draft.chance(0.2)) return `print(${name}(${args}))`;
+  if (draft.chance(0.1)) return `print(${name}(${args}))`;
   const result = draft.pick(["result", "output", "answer"]);
   return `${result} = ${name}(${args})\nprint(${result})`;
 }
 
 /** Statements that give values to names and exchange them. */
 export function swapStatements(draft: Draft, scope: Scope): string {
-  const [a, b] = draft.chance(0.5) ? scope.pair(namePairs) : (scope.names(swappable, 2) as [string, string]);
+  const [a, b] = draft.chance(0.7) ? scope.pair(namePairs) : (scope.names(swappable, 2) as [string, string]);
   const swap = exchange(draft, a, b);
   const numbers = draft.chance(0.7);
   const value = (): string => (numbers ? String(number(draft)) : word(draft));

@@ -160,7 +160,7 @@ function callStatements(draft: Draft, scope: Scope, call: Call): string {
     return `${result} = ${value}\n${draft.chance(0.5) ? `print(${result})` : printValue(draft, result, result)}`;
   };
   return draft.weighted<() => string>([
-    [1, () => `print(${expression})`],
+    [0.5, () => `print(${expression})`],
     [2, () => shown(expression)],
     [
       2,

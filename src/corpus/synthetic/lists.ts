@@ -205,7 +205,7 @@ function derive(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(draft.pick(["remove_seen", "filter_seen", "keep_first"]));
+      const name = draft.define(draft.pick(["remove_seen", "keep_first"]));
       const seen = scope.name(accumulators);
       return {
         code: code`

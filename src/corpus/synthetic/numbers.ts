@@ -320,9 +320,7 @@ function fizz(draft: Draft): Definition {
     [2, 5],
     [4, 6],
   ] as const);
-  const name = draft.define(
-    draft.pick([first === "fizz" ? "fizz_buzz" : "count_up", "print_numbers", "show_numbers"]),
-  );
+  const name = draft.define(draft.pick([first === "fizz" ? "fizz_buzz" : "count_up", "show_numbers"]));
   return {
     code: code`
       def ${name}(${draft.parameter(limit, "int")}):

@@ -100,7 +100,7 @@ const none: Method = { name: "", code: "" };
 /** The methods that a class of things may have; each knows its attributes. */
 const methods: readonly ((draft: Draft, fields: readonly Attribute[]) => Method)[] = [
   (draft, fields) => {
-    const name = draft.pick(["describe", "show", "info", "print_info"]);
+    const name = draft.pick(["describe", "show", "info"]);
     const field = draft.pick(fields);
     return {
       name,

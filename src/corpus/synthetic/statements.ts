@@ -83,7 +83,7 @@ const makers: readonly (readonly [number, Maker])[] = [
   [2.5, loopOver],
   [1, countedLoop],
   [1.8, whileLoop],
-  [8, swap],
+  [7, swap],
   [3, ternary],
   [2.6, message],
   [3.8, file],
@@ -236,7 +236,7 @@ function swap(body: Body): string | undefined {
   const { draft } = body;
   const first = changeable(body, "number", "text", "numbers");
   if (!first) return undefined;
-  if (first.kind === "numbers" && draft.chance(0.5)) {
+  if (first.kind === "numbers" && draft.chance(0.15)) {
     const [i, j] = draft.pick(["0, 1", "1, 0", "0, -1", "-1, 0", "1, 2", "1, -1"]).split(", ");
     const { name } = first;
     return `${name}[${i}], ${name}[${j}] = ${name}[${j}], ${name}[${i}]`;

@@ -179,9 +179,7 @@ function rewrite(draft: Draft): Definition {
       };
     },
     (): Definition => {
-      const name = draft.define(
-        draft.pick(["remove_vowels", "remove_numbers", "filter_text", "clear_text", "strip_text"]),
-      );
+      const name = draft.define(draft.pick(["remove_vowels", "remove_numbers", "clear_text", "strip_text"]));
       const test =
         {
           remove_vowels: `${char} not in ${draft.string("aeiou")}`,
@@ -324,7 +322,7 @@ function consume(draft: Draft): Definition {
   const scope = draft.scope();
   const text = scope.name(textNames);
   const count = scope.name(counters);
-  const name = draft.define(draft.pick(["drain", "remove_all", "clear_text", "print_parts", "count_parts"]));
+  const name = draft.define(draft.pick(["drain", "remove_all", "clear_text", "count_parts"]));
   const step = draft.pick([`${text} = ${text}[1:]`, `${text} = ${text}[:-1]`, `${text} = ${text}[2:]`]);
   return {
     code: draft.chance(0.5)

@@ -82,7 +82,7 @@ export const listAttributes = words(`
 
 /** Verbs that begin the name of a function. */
 export const functionVerbs = words(`
-  get find count make build create check filter select update merge format show print load save read write add remove
+  get find count make build create check select update merge format show load save read write add remove
 `);
 
 /** Whole names of functions, and of small helpers that a program passes around. */
