@@ -59,8 +59,9 @@ const rows = [...byTask].map(
     `| ${task}${endsAlike ? "" : " (1)"} | ${cell(standard)} | ${cell(unseen)} |`,
 );
 const [{ programs }] = quality.lengths;
-const parsed = quality.lengths.map(({ tokens, parsed }) => {
-  const cut = tokens === null ? "sampled to their end" : `cut after ${tokens} tokens`;
+const named = { five: "cut where five statements are complete", end: "sampled to their end" };
+const parsed = quality.lengths.map(({ length, parsed }) => {
+  const cut = named[length] ?? `cut after ${length} tokens`;
   return `${cut} ${percent(parsed / programs)}`;
 });
 const repeated = quality.lengths.map(({ repeated }) => percent(repeated / programs));

@@ -1,6 +1,6 @@
 // Samples programs from a model and asks CPython (pyodide) whether they parse, and the corpus whether it holds them.
 //
-//   node scripts/sample-quality.js MODEL CORPUS [--programs 200] [--lengths 64,128,end] [--temperature 0.8] [--top-p 1]
+//   node scripts/sample-quality.js MODEL CORPUS [--programs 200] [--lengths five,64,128,end] [--temperature 0.8] [--top-p 1]
 //     [--seed 0] [--json]
 //
 // A program is the first line of a document of the validation split, up to the end of the token that ends it, and what
@@ -15,7 +15,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     programs: { type: "string", default: "200" },
-    lengths: { type: "string", default: "64,128,end" },
+    lengths: { type: "string", default: "five,64,128,end" },
     temperature: { type: "string", default: "0.8" },
     "top-p": { type: "string", default: "1" },
     seed: { type: "string", default: "0" },
@@ -25,7 +25,7 @@ const { positionals, values } = parseArgs({
 const [source, corpusDirectory] = positionals;
 if (!source || !corpusDirectory) {
   console.error(
-    "usage: node scripts/sample-quality.js MODEL CORPUS [--programs N] [--lengths N,…,end] [--temperature T] [--seed S] [--json]",
+    "usage: node scripts/sample-quality.js MODEL CORPUS [--programs N] [--lengths five,N,…,end] [--temperature T] [--seed S] [--json]",
   );
   process.exit(2);
 }
@@ -71,9 +71,32 @@ const beginnings = (await documents("validation")).map((tokens) =>
   tokens.subarray(0, tokens.findIndex(endsLine) + 1),
 );
 
+/** What is left of a program that was cut off, and whether it parses. */
+function judge(whole, isFinished) {
+  const program = isFinished
+    ? whole
+    : whole.slice(0, whole.lastIndexOf("\n") + 1).replace(/(.*:\n|\s*\n)*$/, "\n");
+  const handlers = isFinished ? [] : openHandlers(program);
+  const result = inspect(program + handlers.join(""));
+  return typeof result === "number"
+    ? { program, isFinished, error: null, statements: result - handlers.length }
+    : { program, isFinished, error: result, statements: countLines(program) };
+}
+
+/** The first lines of a program that parse and hold five statements; the whole program where no first lines do. */
+function judgeFive(whole, isFinished) {
+  const lines = whole.split("\n");
+  for (let count = 5; count < lines.length; count++) {
+    const judged = judge(`${lines.slice(0, count).join("\n")}\n`, false);
+    if (judged.error === null && judged.statements >= 5) return judged;
+  }
+  return judge(whole, isFinished);
+}
+
 /** The same samples, at several lengths: those of one length end where it is reached. */
 const cuts = values.lengths.split(",").map((length) => ({
-  tokens: length === "end" ? null : Number(length),
+  length,
+  tokens: length === "end" || length === "five" ? null : Number(length),
   tried: 0,
   samples: [],
 }));
@@ -91,17 +114,11 @@ for (let sampled = 0; cuts.some(isShort); sampled++) {
   });
   for (const cut of cuts.filter(isShort)) {
     cut.tried++;
-    const length = cut.tokens ?? tokens.length;
-    const isFinished = finishReason === "end-of-text" && tokens.length <= length;
-    const whole = tokenizer.decode([...start, ...tokens.slice(0, length)], { skipSpecialTokens: true });
-    const program = isFinished
-      ? whole
-      : whole.slice(0, whole.lastIndexOf("\n") + 1).replace(/(.*:\n|\s*\n)*$/, "\n");
-    const handlers = isFinished ? [] : openHandlers(program);
-    const result = inspect(program + handlers.join(""));
-    const statements = typeof result === "number" ? result - handlers.length : countLines(program);
-    if (statements < 5) continue;
-    cut.samples.push({ program, isFinished, error: typeof result === "number" ? null : result });
+    const count = cut.tokens ?? tokens.length;
+    const isFinished = finishReason === "end-of-text" && tokens.length <= count;
+    const whole = tokenizer.decode([...start, ...tokens.slice(0, count)], { skipSpecialTokens: true });
+    const { statements, ...sample } = (cut.length === "five" ? judgeFive : judge)(whole, isFinished);
+    if (statements >= 5) cut.samples.push(sample);
   }
 }
 await model.dispose();
@@ -118,8 +135,8 @@ const isRepeated = (program) => {
   }
   return low < training.length && training[low].startsWith(text);
 };
-const lengths = cuts.map(({ tokens, tried, samples }) => ({
-  ...{ tokens, tried, programs: samples.length },
+const lengths = cuts.map(({ length, tried, samples }) => ({
+  ...{ length, tried, programs: samples.length },
   parsed: samples.filter(({ error }) => error === null).length,
   repeated: samples.filter(({ program }) => isRepeated(program)).length,
   finished: samples.filter(({ isFinished }) => isFinished).length,
@@ -131,10 +148,11 @@ else {
   for (const { program, error } of failed.slice(0, 5)) {
     console.log(`${program}\n^ ${error}\n${"-".repeat(60)}`);
   }
-  for (const { tokens, tried, programs, parsed, repeated, finished } of lengths) {
+  const named = { five: "five statements", end: "to their end" };
+  for (const { length, tried, programs, parsed, repeated, finished } of lengths) {
     const share = (count) => `${((100 * count) / programs).toFixed(1)} %`;
     console.log(
-      `${tokens === null ? "to their end" : `${tokens} tokens`}: ${programs} programs of at least five statements (of ${tried}): ${share(parsed)} parse, ${share(repeated)} repeat a training document, ${share(finished)} end by themselves`,
+      `${named[length] ?? `${length} tokens`}: ${programs} programs of at least five statements (of ${tried}): ${share(parsed)} parse, ${share(repeated)} repeat a training document, ${share(finished)} end by themselves`,
     );
   }
   console.log(
