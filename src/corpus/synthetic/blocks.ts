@@ -4,7 +4,7 @@ import { instanceName } from "./records.js";
 import type { Scope } from "./scope.js";
 import { statements } from "./statements.js";
 import { number, numberList, word } from "./values.js";
-import { type Body, declare, define, type Kind, useOf, type Variable } from "./variables.js";
+import { type Body, declare, declarePair, define, type Kind, useOf, type Variable } from "./variables.js";
 import { classNames, functionVerbs, methodVerbs } from "./words.js";
 
 /** The variables with which a piece of program begins: mostly one or two that grow, and a few of other kinds. */
@@ -14,7 +14,7 @@ function openingKinds(draft: Draft): Kind[] {
     draft.between(2, 4),
   );
   if (draft.chance(0.6) && !kinds.includes("set") && !kinds.includes("string"))
-    kinds.push(draft.pick(["set", "string"] as const));
+    kinds.push(draft.pick(["set", "set", "string"] as const));
   if (draft.chance(0.4)) kinds.push("number");
   return draft.random.shuffle(kinds);
 }
@@ -28,7 +28,10 @@ function closing(body: Body): string[] {
 /** Statements at the program's own level that work with a handful of variables. */
 export function scriptBlock(draft: Draft, scope: Scope): string {
   const body: Body = { draft, scope, variables: [], locked: [], depth: 0, place: "script" };
+  const pair = draft.chance(0.25) ? declarePair(scope) : [];
+  body.variables.push(...pair);
   return [
+    ...pair.map(({ name }) => `${name} = ${number(draft)}`),
     ...openingKinds(draft).map((kind) => define(body, kind)),
     statements(body, draft.between(3, 7)),
     ...closing(body),
@@ -68,7 +71,7 @@ function result(body: Body): string {
 /** A function whose parameters and variables work together. */
 export function procedure(draft: Draft): Definition {
   const scope = draft.scope();
-  const parameters = parameterKinds(draft).map((kind) => declare(draft, scope, kind));
+  const parameters = declareParameters(draft, scope, 3);
   const body: Body = { draft, scope, variables: [...parameters], locked: [], depth: 0, place: "function" };
   const noun = draft.noun(draft.pick(["text", "number", "record"] as const));
   const [verb, object] = [draft.pick(functionVerbs), draft.pick([noun.one, noun.many])];
@@ -104,11 +107,14 @@ const typeOf: Record<Kind, Type> = {
   ...{ dict: "counts", set: "strs" },
 };
 
-function parameterKinds(draft: Draft): Kind[] {
-  return draft.sample(
+/** Parameters, up to `most`, and sometimes two numbers that belong together. */
+function declareParameters(draft: Draft, scope: Scope, most: number): Variable[] {
+  const kinds = draft.sample(
     ["numbers", "words", "number", "text", "flag", "grid"] as const,
-    draft.pick([0, 1, 1, 2, 2, 3]),
+    Math.min(most, draft.pick([0, 1, 1, 2, 2, 3])),
   );
+  const pair = draft.chance(0.3) ? declarePair(scope) : [];
+  return draft.random.shuffle([...kinds.map((kind) => declare(draft, scope, kind)), ...pair]);
 }
 
 /** A class whose methods work with what it keeps. */
@@ -128,9 +134,7 @@ export function workingClass(draft: Draft): Definition {
   const names = new Set<string>();
   const methods = Array.from({ length: draft.between(1, 2) }, () => {
     const own = draft.scope();
-    const parameters = parameterKinds(draft)
-      .slice(0, 2)
-      .map((kind) => declare(draft, own, kind));
+    const parameters = declareParameters(draft, own, 2);
     const body: Body = { ...start, scope: own, variables: [...start.variables, ...parameters] };
     const name = draft.pick([...methodVerbs, ...functionVerbs].filter((verb) => !names.has(verb)));
     names.add(name);

@@ -22,6 +22,7 @@ import {
   accumulators,
   functionNames,
   indexNames,
+  namePairs,
   numberAttributes,
   recordNouns,
   shortNames,
@@ -246,7 +247,10 @@ function swap(body: Body): string | undefined {
       variable.kind === first.kind && variable.name !== first.name && !body.locked.includes(variable.name),
   );
   if (others.length === 0) return undefined;
-  const second = draft.pick(others);
+  const partner = others.find(({ name }) =>
+    namePairs.some((pair) => pair.includes(name) && pair.includes(first.name)),
+  );
+  const second = partner ?? draft.pick(others);
   const exchange = `${first.name}, ${second.name} = ${second.name}, ${first.name}`;
   const [left, right] = draft.chance(0.5) ? [first, second] : [second, first];
   return draft.chance(0.4) && first.kind === "number"

@@ -8,6 +8,7 @@ import {
   counters,
   flags,
   type Noun,
+  namePairs,
   numberAttributes,
   numberNouns,
   textAttributes,
@@ -80,6 +81,11 @@ export function declare(draft: Draft, scope: Scope, kind: Kind, receiver = ""): 
     case "grid":
       return plain(gridNames, ["row", "line", "group"]);
   }
+}
+
+/** Two numbers that belong together. */
+export function declarePair(scope: Scope): Variable[] {
+  return scope.pair(namePairs).map((name) => ({ name, kind: "number", element: "n" }));
 }
 
 function initial(draft: Draft, kind: Kind): string {
