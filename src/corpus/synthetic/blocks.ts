@@ -10,11 +10,11 @@ import { classNames, functionVerbs, methodVerbs } from "./words.js";
 /** The variables with which a piece of program begins: mostly one or two that grow, and a few of other kinds. */
 function openingKinds(draft: Draft): Kind[] {
   const kinds: Kind[] = draft.sample(
-    ["set", "string", "numbers", "words", "number", "flag", "text", "dict", "grid", "number"] as const,
+    ["set", "set", "string", "numbers", "words", "number", "flag", "text", "dict", "grid", "number"] as const,
     draft.between(2, 4),
   );
   if (draft.chance(0.6) && !kinds.includes("set") && !kinds.includes("string"))
-    kinds.push(draft.pick(["set", "set", "string"] as const));
+    kinds.push(draft.pick(["set", "set", "set", "string"] as const));
   if (draft.chance(0.4)) kinds.push("number");
   return draft.random.shuffle(kinds);
 }
@@ -129,7 +129,10 @@ export function workingClass(draft: Draft): Definition {
   start.variables.push(...kept);
   const stores = kept.map((variable, index) => `${variable.name} = ${copied[index]!.name}`);
   const opening = draft
-    .sample(["set", "string", "flag", "number", "numbers", "dict", "grid"] as const, draft.between(1, 3))
+    .sample(
+      ["set", "set", "string", "flag", "number", "numbers", "dict", "grid"] as const,
+      draft.between(1, 3),
+    )
     .map((kind) => define(start, kind, "self."));
   const names = new Set<string>();
   const methods = Array.from({ length: draft.between(1, 2) }, () => {

@@ -74,6 +74,7 @@ const makers: readonly (readonly [number, Maker])[] = [
           "dict",
           "dict",
           "set",
+          "set",
           "string",
         ] as const),
       ),

@@ -184,7 +184,7 @@ type Writer = (body: Body, variable: Variable) => string;
 const changes: Partial<Record<Kind, Writer>> = {
   number: (body, { name }) =>
     body.draft.weighted<() => string>([
-      [4, () => `${name} += ${numeric(body, name)}`],
+      [3, () => `${name} += ${numeric(body, name)}`],
       [2, () => `${name} -= ${factor(body.draft)}`],
       [1, () => `${name} = ${name} * ${factor(body.draft)}`],
       [1, () => `${name} = ${number(body.draft)}`],
