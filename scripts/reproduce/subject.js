@@ -64,11 +64,18 @@ export class Subject {
   }
 
   /** Accuracy and task loss of each task, on the select split; those that its tokens cannot express have no score. */
-  evaluations(tasks) {
-    return this.run.once(`${this.label}/tasks.json`, async () => {
-      progress(this.label, "tasks");
-      return evaluateTasks(this.model, { tasks, split: "select", pairs: this.settings.selectPairs });
-    });
+  async evaluations(tasks) {
+    const evaluations = [];
+    for (const task of tasks) {
+      // One by one: the same directory may be asked for other tasks later.
+      const evaluation = await this.run.once(`${this.label}/tasks/${task.name}.json`, async () => {
+        progress(this.label, task.name, "evaluation");
+        const { selectPairs: pairs } = this.settings;
+        return (await evaluateTasks(this.model, { tasks: [task], split: "select", pairs }))[0];
+      });
+      evaluations.push(evaluation);
+    }
+    return evaluations;
   }
 
   /** Works on each of some items, as many at a time as there are copies of the model. The results keep the items' order. */
