@@ -72,7 +72,7 @@ Examples:
   $ sparselens train synthetic:20000 --preset nano --out run
   $ sparselens train src --set d_model=128 --set tokens=4000000 --out run
   $ sparselens train --resume --out run
-  $ sparselens train corpus --grid d_model=64,96 --grid density=1/8,1/16 --out grid`,
+  $ sparselens train corpus --grid d_model=128,256 --grid density=1/8,1/16 --out grid`,
     )
     .action(async (sources: string[], options: Options) => {
       if (sources.length === 0 && !options.resume) {

@@ -18,7 +18,7 @@ test("attribution orders nodes by gradient × (activation − mean), token by to
 }, async () => {
   const model = await loadModel(source, { threads: 1, kernels: "simd" });
   try {
-    const splits = prepareSplits(model, findTask("else_elif"), { trainPairs: 1, selectPairs: 1 });
+    const splits = prepareSplits(model, findTask("for_while"), { trainPairs: 1, selectPairs: 1 });
     const { train } = splits;
     const prompts = Array.from({ length: 2 }, (_, i) =>
       Array.from(train.tokens.subarray(i * train.width, i * train.width + train.lengths[i])),

@@ -20,7 +20,15 @@ beforeAll(async () => {
 
 const steps = 60;
 const settings = [
-  ...["n_layer=1", "d_model=32", "block_size=32", "batch_size=4", `tokens=${steps * 128}`, "density=1/8"],
+  ...[
+    "n_layer=1",
+    "d_model=32",
+    "d_head=16",
+    "block_size=32",
+    "batch_size=4",
+    `tokens=${steps * 128}`,
+    "density=1/8",
+  ],
   ...["eval_every=20", "eval_tokens=512", "eval_tasks=0", "sample_every=0", "checkpoint_every=10"],
 ].flatMap((setting) => ["--set", setting]);
 const kernels = ["--kernels", "simd"];
@@ -122,7 +130,7 @@ test("the number of threads changes nothing", async () => {
   const out = `${scratch}/two-threads`;
   const result = await run(...train(out, "--threads", "2"));
   expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: "" });
-  expect(result.stdout).toMatch(/^model +.*two-threads\/model\ntraining +60 steps, 7,680 tokens, /);
+  expect(result.stdout).toMatch(/^model +.*two-threads\/model\ntraining +60 steps, 7,116 tokens, /);
   expect(results(out)).toEqual(results(whole));
 });
 
@@ -181,7 +189,7 @@ test("from text, with a configuration from a file", async () => {
   const config = `${scratch}/config.json`;
   writeFileSync(
     config,
-    JSON.stringify({ n_layer: 1, d_model: 32, block_size: 32, batch_size: 2, tokens: 640 }),
+    JSON.stringify({ n_layer: 1, d_model: 32, d_head: 16, block_size: 32, batch_size: 2, tokens: 640 }),
   );
   const small = ["--set", "eval_tasks=2", "--set", "density=1/16", "--vocab", "280"];
   const text = await output("train", source, "--config", config, ...small, "--out", out);
