@@ -219,63 +219,24 @@ export function csr_gradient(
     let e: usize = load<u32>(at(pointers, i));
     const last: usize = load<u32>(at(pointers, i + 1));
     let index = indices + (e << 1), sum = sums + (e << 6);
-    // Two at a time, which share what they read of dy.
-    for (; e + 1 < last; e += 2, index += 4, sum += 128) {
-      let p = row, q = x + (<usize>load<u16>(index) << 7), r = x + (<usize>load<u16>(index, 2) << 7);
+    for (; e < last; e++, index += 2, sum += 64) {
+      let p = row, q = x + (<usize>load<u16>(index) << 7);
       let a = v128.load(sum), b = v128.load(sum, 16), c = v128.load(sum, 32), d = v128.load(sum, 48);
-      let f = v128.load(sum, 64), g = v128.load(sum, 80), h = v128.load(sum, 96), k = v128.load(sum, 112);
-      for (let panel = 0; panel < panels; panel++, p += <usize>dyBytes, q += <usize>xBytes, r += <usize>xBytes) {
-        let v = v128.load(p);
-        a = multiplyAdd(v, v128.load(q), a);
-        f = multiplyAdd(v, v128.load(r), f);
-        v = v128.load(p, 16);
-        b = multiplyAdd(v, v128.load(q, 16), b);
-        g = multiplyAdd(v, v128.load(r, 16), g);
-        v = v128.load(p, 32);
-        c = multiplyAdd(v, v128.load(q, 32), c);
-        h = multiplyAdd(v, v128.load(r, 32), h);
-        v = v128.load(p, 48);
-        d = multiplyAdd(v, v128.load(q, 48), d);
-        k = multiplyAdd(v, v128.load(r, 48), k);
-        v = v128.load(p, 64);
-        a = multiplyAdd(v, v128.load(q, 64), a);
-        f = multiplyAdd(v, v128.load(r, 64), f);
-        v = v128.load(p, 80);
-        b = multiplyAdd(v, v128.load(q, 80), b);
-        g = multiplyAdd(v, v128.load(r, 80), g);
-        v = v128.load(p, 96);
-        c = multiplyAdd(v, v128.load(q, 96), c);
-        h = multiplyAdd(v, v128.load(r, 96), h);
-        v = v128.load(p, 112);
-        d = multiplyAdd(v, v128.load(q, 112), d);
-        k = multiplyAdd(v, v128.load(r, 112), k);
+      for (let panel = 0; panel < panels; panel++, p += <usize>dyBytes, q += <usize>xBytes) {
+        a = multiplyAdd(v128.load(p), v128.load(q), a);
+        b = multiplyAdd(v128.load(p, 16), v128.load(q, 16), b);
+        c = multiplyAdd(v128.load(p, 32), v128.load(q, 32), c);
+        d = multiplyAdd(v128.load(p, 48), v128.load(q, 48), d);
+        a = multiplyAdd(v128.load(p, 64), v128.load(q, 64), a);
+        b = multiplyAdd(v128.load(p, 80), v128.load(q, 80), b);
+        c = multiplyAdd(v128.load(p, 96), v128.load(q, 96), c);
+        d = multiplyAdd(v128.load(p, 112), v128.load(q, 112), d);
       }
       v128.store(sum, a);
       v128.store(sum, b, 16);
       v128.store(sum, c, 32);
       v128.store(sum, d, 48);
-      v128.store(sum, f, 64);
-      v128.store(sum, g, 80);
-      v128.store(sum, h, 96);
-      v128.store(sum, k, 112);
     }
-    if (e == last) continue;
-    let p = row, q = x + (<usize>load<u16>(index) << 7);
-    let a = v128.load(sum), b = v128.load(sum, 16), c = v128.load(sum, 32), d = v128.load(sum, 48);
-    for (let panel = 0; panel < panels; panel++, p += <usize>dyBytes, q += <usize>xBytes) {
-      a = multiplyAdd(v128.load(p), v128.load(q), a);
-      b = multiplyAdd(v128.load(p, 16), v128.load(q, 16), b);
-      c = multiplyAdd(v128.load(p, 32), v128.load(q, 32), c);
-      d = multiplyAdd(v128.load(p, 48), v128.load(q, 48), d);
-      a = multiplyAdd(v128.load(p, 64), v128.load(q, 64), a);
-      b = multiplyAdd(v128.load(p, 80), v128.load(q, 80), b);
-      c = multiplyAdd(v128.load(p, 96), v128.load(q, 96), c);
-      d = multiplyAdd(v128.load(p, 112), v128.load(q, 112), d);
-    }
-    v128.store(sum, a);
-    v128.store(sum, b, 16);
-    v128.store(sum, c, 32);
-    v128.store(sum, d, 48);
   }
 }
 
