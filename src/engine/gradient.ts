@@ -128,7 +128,7 @@ export class GradientOperations extends InputGradientOperations implements Backw
       } else super.multiply(outputs, x, weights);
       return;
     }
-    if (weights.layout.forward === "full") {
+    if (layout.forward === "full") {
       this.#multiplyFull(outputs, x, weights);
       return;
     }

@@ -87,18 +87,18 @@ export function denseKernels(
       }
     },
 
-    csr_gradient(parts, pointers, indices, dy, dyBytes, x, xBytes, panels, rowStart, rowEnd) {
+    csr_gradient(sums, pointers, indices, dy, dyBytes, x, xBytes, panels, rowStart, rowEnd) {
       const { floats, u16, u32 } = heap;
       const ends = element(pointers, 4);
       const listed = element(indices, 2);
       for (let i = rowStart; i < rowEnd; i++) {
         for (let e = u32[ends + i]; e < u32[ends + i + 1]; e++) {
-          const sums = heap.float(parts) + e * 16;
+          const parts = heap.float(sums) + e * 16;
           for (let panel = 0; panel < panels; panel++) {
             const p = heap.float(dy + panel * dyBytes) + i * 32;
             const q = heap.float(x + panel * xBytes) + u16[listed + e] * 32;
             for (let lane = 0; lane < 32; lane++)
-              floats[sums + (lane % 16)] += floats[p + lane] * floats[q + lane];
+              floats[parts + (lane % 16)] += floats[p + lane] * floats[q + lane];
           }
         }
       }
