@@ -206,44 +206,35 @@ function transposeRow(y: usize, x: usize, bias: usize, row: i32, first: i32, las
 }
 
 /**
- * Gradient of the nonzero weights alone, in sixteen parts: sums[e][16] += dy[i][token] · x[j][token] over panels and
- * tokens, for each nonzero e = (i, j) of the rows rowStart ≤ i < rowEnd. Token t of a panel goes to part t % 16.
- * @param dy, x panels that lie dyBytes and xBytes apart
+ * Gradient of the nonzero weights alone over one panel, in four parts: sums[e][4] += dy[i][token] · x[j][token] over
+ * tokens, for each nonzero e = (i, j) of the rows rowStart ≤ i < rowEnd. Token t goes to part t % 4. What a row of dy holds
+ * stays in registers, for all of its nonzeros.
  */
-export function csr_gradient(
-  sums: usize, pointers: usize, indices: usize, dy: usize, dyBytes: i32, x: usize, xBytes: i32, panels: i32,
-  rowStart: i32, rowEnd: i32,
+export function csr_gradient_panel(
+  sums: usize, pointers: usize, indices: usize, dy: usize, x: usize, rowStart: i32, rowEnd: i32,
 ): void {
-  for (let i = rowStart; i < rowEnd; i++) {
-    const row = dy + (<usize>i << 7);
-    let e: usize = load<u32>(at(pointers, i));
-    const last: usize = load<u32>(at(pointers, i + 1));
-    let index = indices + (e << 1), sum = sums + (e << 6);
-    for (; e < last; e++, index += 2, sum += 64) {
-      let p = row, q = x + (<usize>load<u16>(index) << 7);
-      let a = v128.load(sum), b = v128.load(sum, 16), c = v128.load(sum, 32), d = v128.load(sum, 48);
-      for (let panel = 0; panel < panels; panel++, p += <usize>dyBytes, q += <usize>xBytes) {
-        a = multiplyAdd(v128.load(p), v128.load(q), a);
-        b = multiplyAdd(v128.load(p, 16), v128.load(q, 16), b);
-        c = multiplyAdd(v128.load(p, 32), v128.load(q, 32), c);
-        d = multiplyAdd(v128.load(p, 48), v128.load(q, 48), d);
-        a = multiplyAdd(v128.load(p, 64), v128.load(q, 64), a);
-        b = multiplyAdd(v128.load(p, 80), v128.load(q, 80), b);
-        c = multiplyAdd(v128.load(p, 96), v128.load(q, 96), c);
-        d = multiplyAdd(v128.load(p, 112), v128.load(q, 112), d);
-      }
-      v128.store(sum, a);
-      v128.store(sum, b, 16);
-      v128.store(sum, c, 32);
-      v128.store(sum, d, 48);
+  let row = dy + (<usize>rowStart << 7);
+  for (let i = rowStart; i < rowEnd; i++, row += 128) {
+    const d0 = v128.load(row), d1 = v128.load(row, 16), d2 = v128.load(row, 32), d3 = v128.load(row, 48);
+    const d4 = v128.load(row, 64), d5 = v128.load(row, 80), d6 = v128.load(row, 96), d7 = v128.load(row, 112);
+    const first: usize = load<u32>(at(pointers, i)), last: usize = load<u32>(at(pointers, i), 4);
+    let index = indices + (first << 1), sum = sums + (first << 4);
+    for (const end = sums + (last << 4); sum < end; sum += 16, index += 2) {
+      const source = x + (<usize>load<u16>(index) << 7);
+      let a = multiplyAdd(d0, v128.load(source), v128.load(sum));
+      let b = f32x4.mul(d1, v128.load(source, 16));
+      a = multiplyAdd(d2, v128.load(source, 32), a);
+      b = multiplyAdd(d3, v128.load(source, 48), b);
+      a = multiplyAdd(d4, v128.load(source, 64), a);
+      b = multiplyAdd(d5, v128.load(source, 80), b);
+      a = multiplyAdd(d6, v128.load(source, 96), a);
+      b = multiplyAdd(d7, v128.load(source, 112), b);
+      v128.store(sum, f32x4.add(a, b));
     }
   }
 }
 
-/** y[e] = the sum of x[e][16], for e < n. */
+/** y[e] = the sum of x[e][4], for e < n. */
 export function sum_parts(y: usize, x: usize, n: i32): void {
-  for (const end = at(y, n); y < end; y += 4, x += 64) {
-    const a = f32x4.add(v128.load(x), v128.load(x, 16)), b = f32x4.add(v128.load(x, 32), v128.load(x, 48));
-    store<f32>(y, sumLanes(f32x4.add(a, b)));
-  }
+  for (const end = at(y, n); y < end; y += 4, x += 16) store<f32>(y, sumLanes(v128.load(x)));
 }

@@ -30,33 +30,12 @@ export function adamw(w: usize, g: usize, m: usize, v: usize, n: i32, settings: 
   }
 }
 
-/**
- * The same for the nonzero weights of a matrix alone, which stay nonzeros; g is f32[nonzeros], in the order of its
- * compressed rows.
- */
-export function adamw_nonzeros(
-  w: usize, g: usize, m: usize, v: usize, pointers: usize, indices: usize, rows: i32, settings: usize,
-): void {
-  const scale = load<f32>(settings), b1 = load<f32>(settings, 4), c1 = load<f32>(settings, 8), b2 = load<f32>(settings, 12);
-  const c2 = load<f32>(settings, 16), keep = load<f32>(settings, 20), rate = load<f32>(settings, 24), epsilon = load<f32>(settings, 28);
-  const correction = load<f32>(settings, 32);
-  for (let i = 0; i < rows; i++) {
-    const last = load<u32>(at(pointers, i + 1));
-    for (let e = load<u32>(at(pointers, i)); e < last; e++) {
-      const column = <i32>load<u16>(indices + (<usize>e << 1));
-      const place = (((column >> 5) * rows + i) << 5) + (column & 31);
-      const gradient: f32 = load<f32>(at(g, <i32>e)) * scale;
-      let first: f32 = b1 * load<f32>(at(m, place)) + c1 * gradient;
-      if (!(abs(first) > TINY)) first = 0;
-      let second: f32 = b2 * load<f32>(at(v, place)) + c2 * (gradient * gradient);
-      if (!(second > TINY)) second = 0;
-      store<f32>(at(m, place), first);
-      store<f32>(at(v, place), second);
-      const step: f32 = (rate * first) / (sqrt<f32>(second) * correction + epsilon);
-      const next: f32 = keep * load<f32>(at(w, place)) - step;
-      // A zero would be no nonzero any more to whoever lists them from the weights, as a run that is resumed does.
-      store<f32>(at(w, place), next == 0 ? TINY : next);
-    }
+/** Zeros among the n weights of a list of nonzeros, n rounded up to a multiple of 4, become the least that is none. */
+export function replace_zeros(w: usize, n: i32): void {
+  const zero = f32x4.splat(0), tiny = f32x4.splat(TINY);
+  for (const end = at(w, n); w < end; w += 16) {
+    const weights = v128.load(w);
+    v128.store(w, v128.bitselect(tiny, weights, f32x4.eq(weights, zero)));
   }
 }
 
@@ -67,6 +46,17 @@ export function gather_nonzeros(values: usize, w: usize, pointers: usize, indice
     for (let e = load<u32>(at(pointers, i)); e < last; e++) {
       const column = <i32>load<u16>(indices + (<usize>e << 1));
       store<f32>(at(values, <i32>e), load<f32>(at(w, (((column >> 5) * rows + i) << 5) + (column & 31))));
+    }
+  }
+}
+
+/** The weight of nonzero e of a matrix = values[e]. */
+export function scatter_nonzeros(w: usize, values: usize, pointers: usize, indices: usize, rows: i32): void {
+  for (let i = 0; i < rows; i++) {
+    const last = load<u32>(at(pointers, i + 1));
+    for (let e = load<u32>(at(pointers, i)); e < last; e++) {
+      const column = <i32>load<u16>(indices + (<usize>e << 1));
+      store<f32>(at(w, (((column >> 5) * rows + i) << 5) + (column & 31)), load<f32>(at(values, <i32>e)));
     }
   }
 }

@@ -97,32 +97,21 @@ export interface Kernels {
     columns: number,
   ): void;
   transpose_tile(y: Pointer, x: Pointer, bias: Pointer, rows: number, columns: number): void;
-  csr_gradient(
+  csr_gradient_panel(
     sums: Pointer,
     pointers: Pointer,
     indices: Pointer,
     dy: Pointer,
-    dyBytes: number,
     x: Pointer,
-    xBytes: number,
-    panels: number,
     rowStart: number,
     rowEnd: number,
   ): void;
   sum_parts(y: Pointer, x: Pointer, n: number): void;
 
   adamw(w: Pointer, g: Pointer, m: Pointer, v: Pointer, n: number, settings: Pointer): void;
-  adamw_nonzeros(
-    w: Pointer,
-    g: Pointer,
-    m: Pointer,
-    v: Pointer,
-    pointers: Pointer,
-    indices: Pointer,
-    rows: number,
-    settings: Pointer,
-  ): void;
+  replace_zeros(w: Pointer, n: number): void;
   gather_nonzeros(values: Pointer, w: Pointer, pointers: Pointer, indices: Pointer, rows: number): void;
+  scatter_nonzeros(w: Pointer, values: Pointer, pointers: Pointer, indices: Pointer, rows: number): void;
   rank_magnitudes(ranks: Pointer, w: Pointer, n: number): void;
   spare_rows(ranks: Pointer, rows: number, columns: number, j: number): void;
   spare_columns(ranks: Pointer, rows: number, columns: number, j: number): void;

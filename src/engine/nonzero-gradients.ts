@@ -4,12 +4,10 @@ import type { Value } from "./operations.js";
 import type { Thread } from "./thread.js";
 import type { TrainedMatrix } from "./trained-weights.js";
 
-/** Panels whose tokens are summed up in one go: their inputs stay in a near cache. */
-const CHUNK = 16;
-/** Nonzeros that go through a chunk together, so that they share what it brings into the cache. */
-const TOGETHER = 1 << 14;
+/** Nonzeros that go through the panels together, so that they share what a panel brings into the cache. */
+const TOGETHER = 1 << 13;
 /** Parts of a sum over tokens. */
-const PARTS = 16;
+const PARTS = 4;
 
 /** Rows of a weight gradient: `count` from `row` of the output dy on, whose first row is W's row `start`. */
 export interface RowGroup {
@@ -26,7 +24,7 @@ interface Entries extends RowGroup {
   readonly parts: Pointer;
 }
 
-/** One thread's gradients of nonzeros alone. The order of every sum is that of the tokens, however they are cut. */
+/** One thread's gradients of nonzeros alone. The order of every sum is that of the tokens, however the rows are cut. */
 export class NonzeroGradients {
   readonly #thread: Thread;
   readonly #panels: number;
@@ -51,14 +49,13 @@ export class NonzeroGradients {
       next += batch.length;
       const total = batch.reduce((sum, { entries }) => sum + entries, 0);
       kernels.zero(this.#parts, total * partBytes);
-      for (let panel = 0; panel < this.#panels; panel += CHUNK) {
-        const panels = Math.min(CHUNK, this.#panels - panel);
+      for (let panel = 0; panel < this.#panels; panel++) {
+        const input = x.pointer + panel * x.width * rowBytes;
         for (const { dy, row, count, start, first, parts } of batch) {
-          const [dyBytes, xBytes] = [dy.width * rowBytes, x.width * rowBytes];
-          kernels.csr_gradient(
+          const output = dy.pointer + (panel * dy.width - start) * rowBytes;
+          kernels.csr_gradient_panel(
             ...([parts - first * partBytes, pointers, indices] as const),
-            ...([dy.pointer + panel * dyBytes - start * rowBytes, dyBytes] as const),
-            ...([x.pointer + panel * xBytes, xBytes, panels, start + row, start + row + count] as const),
+            ...([output, input, start + row, start + row + count] as const),
           );
         }
       }

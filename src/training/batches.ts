@@ -1,13 +1,16 @@
 import { documentSequences, type SequenceRange } from "../corpus/sequences.js";
+import { occupiedTokens } from "../engine/batch.js";
 import { SparseLensError } from "../errors.js";
 import { Random } from "../random.js";
 import type { TrainingConfig } from "./config.js";
 import type { TrainSequence } from "./train-program.js";
 
-/** The order of the data. A step's sequences, `batch_size` times `block_size` tokens, depend on the seed and its number alone. */
+/** The order of the data. A step's sequences, of `batch_size` times `block_size` places, depend on the seed and its number alone. */
 export interface Batches {
   /** The sequences of step number `step`, from 1. */
   sequences(step: number): TrainSequence[];
+  /** Tokens that the first `steps` steps read. */
+  tokensOf(steps: number): number;
 }
 
 /**
@@ -61,6 +64,10 @@ class PackedBatches implements Batches {
     return Array.from({ length: this.#batchSize }, (_, i) => this.#window((step - 1) * this.#batchSize + i));
   }
 
+  tokensOf(steps: number): number {
+    return steps * this.#batchSize * this.#blockSize;
+  }
+
   #window(index: number): TrainSequence {
     const epoch = Math.floor(index / this.#windows);
     if (epoch !== this.#epoch) this.#begin(epoch);
@@ -79,8 +86,9 @@ class PackedBatches implements Batches {
 }
 
 /**
- * Each epoch goes through the documents in random order; a step takes as many as fill it, and of the last one its
- * beginning: the rest of that document waits for another epoch.
+ * Each epoch goes through the documents in random order; a step takes as many as fill its places, the gaps behind documents
+ * included (an odd panel of 32 more would cost a thread an eighth of its time), and of the last one its beginning: the rest of
+ * that document waits for another epoch.
  */
 class DocumentBatches implements Batches {
   readonly #tokens: Uint16Array;
@@ -89,55 +97,70 @@ class DocumentBatches implements Batches {
   readonly #seed: number;
   #epoch = -1;
   #order: Uint32Array = new Uint32Array(0);
-  /** Of the epoch: where each of its steps begins in the order. */
-  #firsts: number[] = [];
-  /** The steps before the epoch. */
-  #before = 0;
+  /** Of the epoch: where each of its steps begins in the order, and the tokens up to its end. */
+  #steps: { readonly first: number; readonly tokens: number }[] = [];
+  /** Of the epochs before: steps, tokens. */
+  #before = { steps: 0, tokens: 0 };
 
-  /** @param size tokens of a step */
+  /** @param size places of a step */
   constructor(tokens: Uint16Array, documents: readonly SequenceRange[], size: number, seed: number) {
     this.#tokens = tokens;
     this.#documents = documents;
     this.#size = size;
     this.#seed = seed;
-    const available = documents.reduce((sum, { length }) => sum + length, 0);
+    const available = documents.reduce((sum, { length }) => sum + occupiedTokens(length), 0);
     if (available < size) {
       throw new SparseLensError(
-        `The documents of the training split have ${available} tokens; a step takes ${size}. Train on more text, or with a smaller batch_size or block_size.`,
+        `The documents of the training split fill ${available} places; a step takes ${size}. Train on more text, or with a smaller batch_size or block_size.`,
       );
     }
   }
 
   sequences(step: number): TrainSequence[] {
-    if (step <= this.#before) this.#epoch = -1;
-    if (this.#epoch < 0) this.#begin(0, 0);
-    while (step > this.#before + this.#firsts.length) {
-      this.#begin(this.#epoch + 1, this.#before + this.#firsts.length);
-    }
+    this.#find(step);
     const sequences: TrainSequence[] = [];
     let room = this.#size;
-    for (let i = this.#firsts[step - 1 - this.#before]; room > 0; i++) {
+    for (let i = this.#steps[step - 1 - this.#before.steps].first; room > 0; i++) {
       const { start, length } = this.#documents[this.#order[i]];
       sequences.push(sequenceOf(this.#tokens, { start, length: Math.min(length, room) }));
-      room -= length;
+      room -= occupiedTokens(length);
     }
     return sequences;
   }
 
-  #begin(epoch: number, before: number): void {
+  tokensOf(steps: number): number {
+    if (steps === 0) return 0;
+    this.#find(steps);
+    return this.#before.tokens + this.#steps[steps - 1 - this.#before.steps].tokens;
+  }
+
+  /** Goes to the epoch of a step. */
+  #find(step: number): void {
+    if (this.#epoch < 0 || step <= this.#before.steps) this.#begin(0, { steps: 0, tokens: 0 });
+    while (step > this.#before.steps + this.#steps.length) {
+      const { steps, tokens } = this.#before;
+      this.#begin(this.#epoch + 1, {
+        steps: steps + this.#steps.length,
+        tokens: tokens + this.#steps.at(-1)!.tokens,
+      });
+    }
+  }
+
+  #begin(epoch: number, before: { steps: number; tokens: number }): void {
     this.#epoch = epoch;
     this.#before = before;
     const order = Uint32Array.from(this.#documents, (_, i) => i);
     this.#order = epochRandom(this.#seed, epoch).shuffle(order);
-    this.#firsts = [];
-    let first = 0;
-    let filled = 0;
+    this.#steps = [];
+    let [first, room, tokens] = [0, this.#size, 0];
     this.#order.forEach((document, i) => {
-      filled += this.#documents[document].length;
-      if (filled < this.#size) return;
-      this.#firsts.push(first);
+      const { length } = this.#documents[document];
+      tokens += Math.min(length, room);
+      room -= occupiedTokens(length);
+      if (room > 0) return;
+      this.#steps.push({ first, tokens });
       first = i + 1;
-      filled = 0;
+      room = this.#size;
     });
   }
 }

@@ -11,9 +11,9 @@ export interface TrainingConfig {
   readonly model: ModelConfig;
   /** Of the initial weights and of the order of the data. */
   readonly seed: number;
-  /** Training tokens in total. */
+  /** Training tokens in total; of `documents` the places that they fill, each a multiple of eight. */
   readonly tokens: number;
-  /** Sequences of `block_size` tokens in a step. */
+  /** Sequences of `block_size` tokens in a step; of documents, as many as fill their places. */
   readonly batch_size: number;
 
   /** Peak learning rate, at the final L0. */

@@ -20,7 +20,7 @@ const FULL_ABOVE = 0.6;
 /** Density of a matrix below which the gradients of its nonzeros alone take less time than all. */
 const SPARSE_GRADIENT_BELOW = 0.2;
 
-/** AdamW and, after it, the projection to the schedule's L0 (paper, section 2.1). Each parameter belongs to a thread. */
+/** AdamW and, after it, the projection to the schedule's L0 (paper, section 2.1). Each parameter is one thread's in a step. */
 export class Optimizer {
   /**
    * Sum of the squared gradients of the matrices stored sparse, over that of their nonzeros alone, when both were last
@@ -34,13 +34,13 @@ export class Optimizer {
   readonly #parameters: readonly TrainedParameter[];
   /** Weights that the gradient's root mean square is taken over. */
   readonly #count: number;
-  /** This thread's. */
-  readonly #mine: readonly TrainedParameter[];
   /** f32[parameters][2]: sum of the squared gradients, and the part of the nonzeros where it is known. */
   readonly #squares: Pointer;
   readonly #settings: Pointer;
   readonly #ranks: Pointer;
   readonly #thresholds = new Map<TrainedParameter, number>();
+  /** Those whose nonzeros have gone ahead, in compressed rows, of their dense arrays; on every thread alike. */
+  readonly #ahead = new Set<TrainedParameter>();
 
   constructor(
     thread: Thread,
@@ -55,7 +55,6 @@ export class Optimizer {
       (sum, parameter) => sum + (isMeasured(parameter) ? parameter.count : 0),
       0,
     );
-    this.#mine = share(this.#parameters, thread.count)[thread.index];
     this.#squares = arena.floats(2 * this.#parameters.length);
     const largest = Math.max(...this.#parameters.map(({ size }) => size));
     const mine = (make: () => Pointer) => Array.from({ length: thread.count }, make)[thread.index];
@@ -66,28 +65,63 @@ export class Optimizer {
   /** Makes what products read from the weights, for weights of these densities. */
   refresh(plan: Pick<StepPlan, "density">): void {
     this.#chooseLayouts(plan);
-    for (const { matrix } of this.#mine) if (isMultiplied(matrix)) refreshMatrix(this.#thread, matrix);
+    for (const { matrix } of this.#mine(this.#parameters)) {
+      if (isMultiplied(matrix)) refreshMatrix(this.#thread, matrix);
+    }
     this.#thread.barrier();
   }
 
   /** @throws SparseLensError, on every thread, when a gradient is not finite */
   step(plan: StepPlan): void {
-    const scale = this.#gradientScale(plan);
-    const supportStays = new Set(this.#mine.filter((parameter) => this.#hasNonzerosOnly(parameter, plan)));
+    const supportStays = new Set(this.#parameters.filter((one) => this.#hasNonzerosOnly(one, plan)));
+    const mine = this.#mine(
+      this.#parameters,
+      (one) => one.size * (supportStays.has(one) ? shareOf(one, plan) : 1),
+    );
+    const scale = this.#gradientScale(plan, mine);
     this.#chooseLayouts(plan);
-    for (const parameter of this.#mine) {
+    for (const parameter of mine) {
       this.#writeSettings(plan, parameter, scale);
       if (supportStays.has(parameter)) this.#stepNonzeros(parameter);
       else this.#stepAll(parameter, plan);
     }
+    for (const parameter of this.#parameters) {
+      if (supportStays.has(parameter)) this.#ahead.add(parameter);
+      else this.#ahead.delete(parameter);
+    }
     this.#thread.barrier();
   }
 
+  /** Brings all dense arrays up to date, for whoever reads them: on every thread. */
+  settle(): void {
+    for (const parameter of this.#mine([...this.#ahead])) this.#settle(parameter);
+    this.#ahead.clear();
+    this.#thread.barrier();
+  }
+
+  /** This thread's of the parameters, by what they cost: the largest first, each to the thread that has least. */
+  #mine(
+    parameters: readonly TrainedParameter[],
+    cost = ({ size }: TrainedParameter) => size,
+  ): TrainedParameter[] {
+    const shares = Array.from({ length: this.#thread.count }, () => ({
+      cost: 0,
+      parameters: [] as TrainedParameter[],
+    }));
+    for (const parameter of [...parameters].sort((a, b) => cost(b) - cost(a))) {
+      const least = shares.reduce((a, b) => (b.cost < a.cost ? b : a));
+      least.cost += cost(parameter);
+      least.parameters.push(parameter);
+    }
+    return shares[this.#thread.index].parameters;
+  }
+
   /** On every thread alike, for all matrices: each thread multiplies with all of them. */
-  #chooseLayouts({ density }: Pick<StepPlan, "density">): void {
-    for (const { matrix, anneal, activeShare } of this.#parameters) {
+  #chooseLayouts(plan: Pick<StepPlan, "density">): void {
+    for (const parameter of this.#parameters) {
+      const { matrix, activeShare } = parameter;
       if (!matrix) continue;
-      const share = anneal ? density[anneal] : 1;
+      const share = shareOf(parameter, plan);
       const layout = (activations: number): Layout => {
         // A nonzero weight costs about as much as a nonzero activation, and twice what a weight of a full matrix does.
         if (share < Math.min(activations, FULL_ABOVE)) return "sparse";
@@ -106,10 +140,10 @@ export class Optimizer {
     return gradients === "nonzero" && matrix?.layout.gradient === "sparse";
   }
 
-  #gradientScale(plan: StepPlan): number {
+  #gradientScale(plan: StepPlan, mine: readonly TrainedParameter[]): number {
     const { kernels, memory, index } = this.#thread;
     const cell = (parameter: TrainedParameter) => 2 * this.#parameters.indexOf(parameter);
-    for (const parameter of this.#mine) {
+    for (const parameter of mine) {
       const { matrix, gradient, size } = parameter;
       const sums = memory.floats(this.#squares, 2 * this.#parameters.length);
       let part = 0;
@@ -173,6 +207,7 @@ export class Optimizer {
 
   #stepAll(parameter: TrainedParameter, plan: StepPlan): void {
     const { kernels } = this.#thread;
+    if (this.#ahead.has(parameter)) this.#settle(parameter);
     const { weights, gradient, first_moment, second_moment, size, anneal, floor, shape, count } = parameter;
     kernels.adamw(weights, gradient, first_moment, second_moment, size, this.#settings);
     if (anneal && plan.density[anneal] < 1) {
@@ -189,27 +224,37 @@ export class Optimizer {
     if (isMultiplied(parameter.matrix)) refreshMatrix(this.#thread, parameter.matrix);
   }
 
-  #stepNonzeros({ matrix, weights, first_moment, second_moment }: TrainedParameter): void {
-    const { kernels } = this.#thread;
-    const { rows, columns, byRow, transposed, nonzeroGradient } = matrix!;
+  /** A step of the nonzeros alone, which lie side by side in compressed rows: scattered, each would cost three lines of cache. */
+  #stepNonzeros(parameter: TrainedParameter): void {
+    const { kernels, memory } = this.#thread;
+    const { rows, columns, byRow, transposed, nonzeroGradient } = parameter.matrix!;
     const { pointers, indices, values } = byRow;
-    kernels.adamw_nonzeros(
-      ...([
-        weights,
-        nonzeroGradient,
-        first_moment,
-        second_moment,
-        pointers,
-        indices,
-        rows,
-        this.#settings,
-      ] as const),
-    );
-    kernels.gather_nonzeros(values, weights, pointers, indices, rows);
+    const [first, second] = parameter.nonzeroMoments;
+    if (!this.#ahead.has(parameter)) {
+      kernels.gather_nonzeros(first, parameter.first_moment, pointers, indices, rows);
+      kernels.gather_nonzeros(second, parameter.second_moment, pointers, indices, rows);
+    }
+    const nonzeros = memory.words[(pointers >> 2) + rows];
+    kernels.adamw(values, nonzeroGradient, first, second, nonzeros, this.#settings);
+    // A zero would be no nonzero any more to whoever lists them from the weights, as a run that is resumed does.
+    kernels.replace_zeros(values, nonzeros);
     kernels.transpose_csr(
       ...([transposed.pointers, transposed.indices, transposed.values] as const),
       ...([pointers, indices, values, rows, columns] as const),
     );
+  }
+
+  #settle(parameter: TrainedParameter): void {
+    const { weights, first_moment, second_moment, nonzeroMoments, matrix } = parameter;
+    const { byRow, rows } = matrix!;
+    const [first, second] = nonzeroMoments;
+    for (const [dense, listed] of [
+      [weights, byRow.values],
+      [first_moment, first],
+      [second_moment, second],
+    ]) {
+      this.#thread.kernels.scatter_nonzeros(dense, listed, byRow.pointers, byRow.indices, rows);
+    }
   }
 }
 
@@ -223,13 +268,7 @@ function isMeasured({ name }: TrainedParameter): boolean {
   return name !== "bigram_table";
 }
 
-/** Shares parameters out, the largest first, each to the thread that has least. */
-function share(parameters: readonly TrainedParameter[], threads: number): TrainedParameter[][] {
-  const shares = Array.from({ length: threads }, () => ({ size: 0, parameters: [] as TrainedParameter[] }));
-  for (const parameter of [...parameters].sort((a, b) => b.size - a.size)) {
-    const least = shares.reduce((a, b) => (b.size < a.size ? b : a));
-    least.size += parameter.size;
-    least.parameters.push(parameter);
-  }
-  return shares.map((one) => one.parameters);
+/** The share of a parameter's weights that the plan keeps. */
+function shareOf({ anneal }: TrainedParameter, { density }: Pick<StepPlan, "density">): number {
+  return anneal ? density[anneal] : 1;
 }

@@ -101,7 +101,9 @@ export class TrainingDiverged extends SparseLensError {
 export interface TrainingParts {
   readonly startTrainer: (
     ...options: Parameters<typeof Trainer.start>
-  ) => Promise<Pick<Trainer, "step" | "threads" | "kernels" | "run" | "weights" | "state" | "dispose">>;
+  ) => Promise<
+    Pick<Trainer, "step" | "tokens" | "threads" | "kernels" | "run" | "weights" | "state" | "dispose">
+  >;
   readonly evaluate: typeof evaluateModel;
 }
 
@@ -225,7 +227,7 @@ class TrainingRun {
   private pace = CHUNK_MILLISECONDS;
   private last: ProgressLine | null;
   /** Seconds and steps since the last evaluation, in this process. */
-  private interval = { seconds: 0, steps: 0 };
+  private interval = { seconds: 0, tokens: 0 };
 
   private constructor(
     private readonly directory: RunDirectory,
@@ -323,7 +325,7 @@ class TrainingRun {
   /** Steps up to where something is due, but for half a second at most. */
   private async advance(): Promise<void> {
     const { trainer } = this.data;
-    const { eval_every, sample_every, checkpoint_every, batch_size, model } = this.config;
+    const { eval_every, sample_every, checkpoint_every } = this.config;
     const { step } = trainer;
     const next = [eval_every, sample_every, checkpoint_every]
       .filter((every) => every > 0)
@@ -348,11 +350,12 @@ class TrainingRun {
     };
     this.pace = (seconds * 1000) / done.length;
     this.watch(done);
-    this.interval = { seconds: this.interval.seconds + seconds, steps: this.interval.steps + done.length };
+    const tokens = done.reduce((sum, step) => sum + step.tokens, 0);
+    this.interval = { seconds: this.interval.seconds + seconds, tokens: this.interval.tokens + tokens };
     this.options.onEvent?.({
       ...{ type: "progress", step: trainer.step, steps: this.steps, loss: this.monitor.average },
       ...{ learning_rate, density },
-      tokens_per_second: (done.length * batch_size * model.block_size) / seconds,
+      tokens_per_second: tokens / seconds,
       seconds_left: ((this.steps - trainer.step) * seconds) / done.length,
     });
   }
@@ -397,13 +400,12 @@ class TrainingRun {
     const evaluation = await this.evaluate(request);
     if (evaluation.scores) {
       const { lossSum, lossSteps, trainingSeconds, learning_rate, density, gradient_rms } = this.state;
-      const { seconds, steps } = this.interval;
-      const tokensPerStep = config.batch_size * config.model.block_size;
+      const { seconds, tokens } = this.interval;
       const line: ProgressLine = {
         step,
-        tokens: step * tokensPerStep,
+        tokens: trainer.tokens,
         training_seconds: rounded(trainingSeconds),
-        tokens_per_second: steps > 0 ? rounded((steps * tokensPerStep) / seconds) : 0,
+        tokens_per_second: tokens > 0 ? rounded(tokens / seconds) : 0,
         train_xent: lossSteps > 0 ? lossSum / lossSteps : 0,
         ...{ learning_rate, density, gradient_rms },
         ...measureWeights(weights, config),
@@ -412,7 +414,7 @@ class TrainingRun {
       await this.log.append(line);
       this.last = line;
       this.state = { ...this.state, lossSum: 0, lossSteps: 0 };
-      this.interval = { seconds: 0, steps: 0 };
+      this.interval = { seconds: 0, tokens: 0 };
       onEvent?.({ type: "evaluation", line });
     }
     if (samples) {

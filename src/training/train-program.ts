@@ -165,6 +165,7 @@ export class TrainingSession {
   state({ parts }: TrainingStateCall): TrainingStateResult {
     const { memory, index } = this.#thread;
     const tensors = new Map<string, Float32Array<ArrayBuffer>>();
+    this.#optimizer.settle();
     if (index === 0 && parts !== "none") {
       for (const parameter of this.#memory.parameters) {
         const arrays =

@@ -89,6 +89,11 @@ export class Trainer {
     }
   }
 
+  /** Training tokens read so far. */
+  get tokens(): number {
+    return this.#batches.tokensOf(this.step);
+  }
+
   get threads(): number {
     return this.#pool.count;
   }
@@ -113,12 +118,11 @@ export class Trainer {
       { finishSignal: signal },
     )) as TrainResult;
     this.step += result.steps.length;
-    const { batch_size, model } = this.#config;
     return result.steps.map((done, i) => ({
       ...done,
       learning_rate: calls[i].plan.learning_rate,
       density: calls[i].plan.density.weight,
-      tokens: batch_size * model.block_size,
+      tokens: calls[i].sequences.reduce((sum, { tokens }) => sum + tokens.length, 0),
     }));
   }
 

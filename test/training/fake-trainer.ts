@@ -38,6 +38,9 @@ export function fakeParts(behaviour: FakeBehaviour = {}): TrainingParts {
         step: state?.step ?? 0,
         threads: 1,
         kernels: "plain" as const,
+        get tokens() {
+          return trainer.step * config.batch_size * config.model.block_size;
+        },
         async run(steps: number, { signal }: { signal?: AbortSignal } = {}) {
           const done = [];
           for (let i = 0; i < steps && !signal?.aborted; i++) {

@@ -11,7 +11,7 @@ export function denseKernels(
   | "compress_rows"
   | "transpose_csr"
   | "transpose_tile"
-  | "csr_gradient"
+  | "csr_gradient_panel"
   | "sum_parts"
 > {
   return {
@@ -87,19 +87,17 @@ export function denseKernels(
       }
     },
 
-    csr_gradient(sums, pointers, indices, dy, dyBytes, x, xBytes, panels, rowStart, rowEnd) {
+    csr_gradient_panel(sums, pointers, indices, dy, x, rowStart, rowEnd) {
       const { floats, u16, u32 } = heap;
       const ends = element(pointers, 4);
       const listed = element(indices, 2);
       for (let i = rowStart; i < rowEnd; i++) {
         for (let e = u32[ends + i]; e < u32[ends + i + 1]; e++) {
-          const parts = heap.float(sums) + e * 16;
-          for (let panel = 0; panel < panels; panel++) {
-            const p = heap.float(dy + panel * dyBytes) + i * 32;
-            const q = heap.float(x + panel * xBytes) + u16[listed + e] * 32;
-            for (let lane = 0; lane < 32; lane++)
-              floats[parts + (lane % 16)] += floats[p + lane] * floats[q + lane];
-          }
+          const parts = heap.float(sums) + e * 4;
+          const p = heap.float(dy) + i * 32;
+          const q = heap.float(x) + u16[listed + e] * 32;
+          for (let lane = 0; lane < 32; lane++)
+            floats[parts + (lane % 4)] += floats[p + lane] * floats[q + lane];
         }
       }
     },
@@ -109,7 +107,7 @@ export function denseKernels(
       const [sums, parts] = [heap.float(y), heap.float(x)];
       for (let e = 0; e < n; e++) {
         let sum = 0;
-        for (let part = 0; part < 16; part++) sum += floats[parts + e * 16 + part];
+        for (let part = 0; part < 4; part++) sum += floats[parts + e * 4 + part];
         floats[sums + e] = sum;
       }
     },

@@ -10,8 +10,9 @@ export function optimizerKernels(
 ): Pick<
   Kernels,
   | "adamw"
-  | "adamw_nonzeros"
+  | "replace_zeros"
   | "gather_nonzeros"
+  | "scatter_nonzeros"
   | "rank_magnitudes"
   | "spare_rows"
   | "spare_columns"
@@ -71,12 +72,10 @@ export function optimizerKernels(
       for (let i = 0; i < Math.ceil(n / 4) * 4; i++) step(w0 + i, g0 + i, m0 + i, v0 + i, settings);
     },
 
-    adamw_nonzeros(w, g, m, v, pointers, indices, rows, settings) {
-      const [w0, g0, m0, v0] = [w, g, m, v].map((pointer) => heap.float(pointer));
-      eachNonzero(pointers, indices, rows, (e, at) => {
-        step(w0 + at, g0 + e, m0 + at, v0 + at, settings);
-        if (heap.floats[w0 + at] === 0) heap.floats[w0 + at] = TINY;
-      });
+    replace_zeros(w, n) {
+      const { floats } = heap;
+      const w0 = heap.float(w);
+      for (let i = 0; i < Math.ceil(n / 4) * 4; i++) if (floats[w0 + i] === 0) floats[w0 + i] = TINY;
     },
 
     gather_nonzeros(values, w, pointers, indices, rows) {
@@ -84,6 +83,14 @@ export function optimizerKernels(
       const [values0, w0] = [heap.float(values), heap.float(w)];
       eachNonzero(pointers, indices, rows, (e, at) => {
         floats[values0 + e] = floats[w0 + at];
+      });
+    },
+
+    scatter_nonzeros(w, values, pointers, indices, rows) {
+      const { floats } = heap;
+      const [w0, values0] = [heap.float(w), heap.float(values)];
+      eachNonzero(pointers, indices, rows, (e, at) => {
+        floats[w0 + at] = floats[values0 + e];
       });
     },
 

@@ -150,7 +150,7 @@ test("transpose_tile, all sizes, from anywhere in its rows, with and without bia
   }
 });
 
-test("csr_gradient and sum_parts add up the gradients of the nonzeros of rows, chunk by chunk", () => {
+test("csr_gradient_panel and sum_parts add up the gradients of the nonzeros of rows, panel by panel", () => {
   fc.assert(
     fc.property(matrices, fc.integer({ min: 1, max: 4 }), fc.nat(2), (drawn, panels, spare) => {
       const { rows, columns, density, seed } = drawn;
@@ -159,31 +159,35 @@ test("csr_gradient and sum_parts add up the gradients of the nonzeros of rows, c
       const end = random.below(rows + 1);
       const start = random.below(end + 1);
       const [first, last] = [pointers[start], pointers[end]];
-      const before = random.normals(16 * values.length);
+      const before = random.normals(4 * values.length);
       // Features of one panel of dy and of x; more than are read.
       const [outputs, inputs] = [rows + spare, columns + 2 * spare];
       const dy = random.normals(panels * outputs * 32).map((value) => (random.next() < 0.5 ? 0 : value));
       const x = random.normals(panels * inputs * 32);
-      const chunk = 1 + random.below(panels);
-      const runIn = (chunk: number) => (kernels: Kernels, sandbox: Sandbox) => {
+      const middle = start + random.below(end - start + 1);
+      const runCutAt = (middle: number) => (kernels: Kernels, sandbox: Sandbox) => {
         const bytes = sandbox.floatBytes;
         const parts = sandbox.floats(before);
         const gradients = sandbox.floats([], last - first);
         const [ends, listed] = store(sandbox, { pointers, indices, values });
         const [from, input] = [sandbox.floats(dy), sandbox.floats(x)];
-        const [dyBytes, xBytes] = [outputs * 32 * bytes, inputs * 32 * bytes];
         const writable = [
-          sandbox.area(parts + 16 * first * bytes, 16 * (last - first)),
+          sandbox.area(parts + 4 * first * bytes, 4 * (last - first)),
           sandbox.area(gradients, last - first),
         ];
         sandbox.guarded(writable, () => {
-          for (let panel = 0; panel < panels; panel += chunk) {
-            kernels.csr_gradient(
-              ...([parts, ends, listed, from + panel * dyBytes, dyBytes] as const),
-              ...([input + panel * xBytes, xBytes, Math.min(chunk, panels - panel), start, end] as const),
-            );
+          for (const [rowStart, rowEnd] of [
+            [start, middle],
+            [middle, end],
+          ]) {
+            for (let panel = 0; panel < panels; panel++) {
+              kernels.csr_gradient_panel(
+                ...([parts, ends, listed, from + panel * outputs * 32 * bytes] as const),
+                ...([input + panel * inputs * 32 * bytes, rowStart, rowEnd] as const),
+              );
+            }
           }
-          kernels.sum_parts(gradients, parts + 16 * first * bytes, last - first);
+          kernels.sum_parts(gradients, parts + 4 * first * bytes, last - first);
         });
         return sandbox.readFloats(gradients, last - first);
       };
@@ -191,7 +195,7 @@ test("csr_gradient and sum_parts add up the gradients of the nonzeros of rows, c
       const scale: number[] = [];
       for (let i = start; i < end; i++) {
         for (let e = pointers[i]; e < pointers[i + 1]; e++) {
-          const own = before.slice(16 * e, 16 * e + 16);
+          const own = before.slice(4 * e, 4 * e + 4);
           let sum = own.reduce((total, part) => total + part, 0);
           let size = own.reduce((total, part) => total + Math.abs(part), 0);
           for (let token = 0; token < panels * 32; token++) {
@@ -205,10 +209,11 @@ test("csr_gradient and sum_parts add up the gradients of the nonzeros of rows, c
           scale.push(size);
         }
       }
-      expectClose(runOn(exact, runIn(chunk)), expected, 1e-14, scale);
-      compare(runIn(chunk), (actual, reference) => expectClose(actual, reference, 1e-6, scale));
-      // How the panels are cut changes no bit.
-      for (const subject of fast) expect(runOn(subject, runIn(chunk))).toEqual(runOn(subject, runIn(panels)));
+      expectClose(runOn(exact, runCutAt(middle)), expected, 1e-14, scale);
+      compare(runCutAt(middle), (actual, reference) => expectClose(actual, reference, 1e-6, scale));
+      // How the rows are cut changes no bit.
+      for (const subject of fast)
+        expect(runOn(subject, runCutAt(middle))).toEqual(runOn(subject, runCutAt(end)));
     }),
   );
 });

@@ -99,7 +99,7 @@ test("adamw", () => {
   );
 });
 
-test("adamw: moments that are all but zero become zero, with and without compressed rows", () => {
+test("adamw: moments that are all but zero become zero", () => {
   const array = settingsArray({
     ...{ scale: 1, beta1: 0.5, beta2: 0.5, keep: 0.5, rate: 1, epsilon: 1, correction: 1 },
   });
@@ -107,26 +107,20 @@ test("adamw: moments that are all but zero become zero, with and without compres
   const v = [1.9e-30, 2.1e-30, 1e-38, 1e-45, 0, 0, 4, 0];
   const w = [1, 1, 1, 1, 1, 1, -1, 0];
   const g = w.map(() => 0);
-  const weights = { pointers: [0, 8], indices: [0, 1, 2, 3, 4, 5, 6, 7], values: w };
   for (const subject of everyone) {
-    for (const isSparse of [false, true]) {
-      const [weight, first, second] = runOn(subject, (kernels, sandbox) => {
-        const numbers = sandbox.floats(array);
-        const [w0, g0, m0, v0] = [w, g, m, v].map((values) => sandbox.floats(values, 32));
-        if (isSparse) {
-          const [pointers, indices] = store(sandbox, weights);
-          kernels.adamw_nonzeros(w0, g0, m0, v0, pointers, indices, 1, numbers);
-        } else kernels.adamw(w0, g0, m0, v0, 8, numbers);
-        return [w0, m0, v0].map((pointer) => sandbox.readFloats(pointer, 8));
-      });
-      const rounded = (values: number[]) => (subject === exact ? values : values.map(Math.fround));
-      const isKept = (value: number) => Math.abs(value) > 2e-30;
-      expectClose(first, rounded(m.map((value) => (isKept(value) ? value / 2 : 0))), 1e-36);
-      expectClose(second, rounded(v.map((value) => (isKept(value) ? value / 2 : 0))), 1e-36);
-      expect(first.map((value) => value === 0)).toEqual(m.map((value) => !isKept(value)));
-      expect(second.map((value) => value === 0)).toEqual(v.map((value) => !isKept(value)));
-      expectClose(weight, [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, -0.5, 0], 1e-7);
-    }
+    const [weight, first, second] = runOn(subject, (kernels, sandbox) => {
+      const numbers = sandbox.floats(array);
+      const [w0, g0, m0, v0] = [w, g, m, v].map((values) => sandbox.floats(values));
+      kernels.adamw(w0, g0, m0, v0, 8, numbers);
+      return [w0, m0, v0].map((pointer) => sandbox.readFloats(pointer, 8));
+    });
+    const rounded = (values: number[]) => (subject === exact ? values : values.map(Math.fround));
+    const isKept = (value: number) => Math.abs(value) > 2e-30;
+    expectClose(first, rounded(m.map((value) => (isKept(value) ? value / 2 : 0))), 1e-36);
+    expectClose(second, rounded(v.map((value) => (isKept(value) ? value / 2 : 0))), 1e-36);
+    expect(first.map((value) => value === 0)).toEqual(m.map((value) => !isKept(value)));
+    expect(second.map((value) => value === 0)).toEqual(v.map((value) => !isKept(value)));
+    expectClose(weight, [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, -0.5, 0], 1e-7);
   }
 });
 
@@ -143,11 +137,10 @@ function drawMatrix(random: Random, rows: number, columns: number, density: numb
   );
 }
 
-test("adamw_nonzeros is adamw where a weight is listed, and nothing elsewhere; gather_nonzeros", () => {
+test("gather_nonzeros lists the weights of nonzeros, scatter_nonzeros writes them back, and nothing elsewhere", () => {
   fc.assert(
-    fc.property(matrices, settings, ({ rows, columns, density, seed }, drawn) => {
+    fc.property(matrices, ({ rows, columns, density, seed }) => {
       const random = new Random(seed);
-      const array = settingsArray(drawn);
       const listed = compress(drawMatrix(random, rows, columns, density));
       const places = listed.pointers
         .slice(1)
@@ -155,68 +148,40 @@ test("adamw_nonzeros is adamw where a weight is listed, and nothing elsewhere; g
           listed.indices.slice(listed.pointers[i], end).map((column) => place(rows, i, column)),
         );
       const size = rows * Math.ceil(columns / 32) * 32;
-      const moments = drawMoments(random, size);
-      const gradients = random.normals(places.length);
-      const run = (kernels: Kernels, sandbox: Sandbox) => {
-        const [w, m, v] = (["w", "m", "v"] as const).map((key) => sandbox.floats(column(moments, key)));
-        const g = sandbox.floats(gradients);
-        const [pointers, indices] = store(sandbox, listed);
-        const numbers = sandbox.floats(array);
-        const values = sandbox.floats([], places.length);
-        const bytes = sandbox.floatBytes;
-        const writable = [w, m, v].flatMap((pointer) =>
-          places.map((at) => sandbox.area(pointer + at * bytes, 1)),
-        );
-        sandbox.guarded(writable, () => kernels.adamw_nonzeros(w, g, m, v, pointers, indices, rows, numbers));
-        sandbox.guarded([sandbox.area(values, places.length)], () =>
-          kernels.gather_nonzeros(values, w, pointers, indices, rows),
-        );
-        const after = [w, m, v].map((pointer) => sandbox.readFloats(pointer, size));
-        expect(sandbox.readFloats(values, places.length)).toEqual(places.map((at) => after[0][at]));
-        return after.map((all) => places.map((at) => all[at]));
-      };
-      const expected = places.map((at, e) => adamw(array, { ...moments[at], g: gradients[e] }));
-      (["w", "m", "v"] as const).forEach((key, i) => {
-        const scale = expected.map(({ scales }) => scales[key]);
-        expectClose(
-          runOn(exact, run)[i],
-          expected.map((after) => after[key]),
-          1e-14,
-          scale,
-        );
-        compare(run, (actual, reference) => expectClose(actual[i], reference[i], 1e-6, scale));
-      });
+      const weights = random.normals(size).map(Math.fround);
+      for (const subject of everyone) {
+        runOn(subject, (kernels, sandbox) => {
+          const bytes = sandbox.floatBytes;
+          const [pointers, indices] = store(sandbox, listed);
+          const [w, other] = [sandbox.floats(weights), sandbox.floats([], size)];
+          const values = sandbox.floats([], places.length);
+          sandbox.guarded([sandbox.area(values, places.length)], () =>
+            kernels.gather_nonzeros(values, w, pointers, indices, rows),
+          );
+          expect(sandbox.readFloats(values, places.length)).toEqual(places.map((at) => weights[at]));
+          const writable = places.map((at) => sandbox.area(other + at * bytes, 1));
+          sandbox.guarded(writable, () => kernels.scatter_nonzeros(other, values, pointers, indices, rows));
+          const after = sandbox.readFloats(other, size);
+          expect(places.map((at) => after[at])).toEqual(places.map((at) => weights[at]));
+          return null;
+        });
+      }
     }),
     { numRuns: 60 },
   );
 });
 
-test("adamw_nonzeros: a weight that lands on zero stays a nonzero", () => {
-  const array = settingsArray({
-    ...{ scale: 1, beta1: 0, beta2: 0, keep: 1, rate: 1, epsilon: 1, correction: 1 },
-  });
-  // A step of half the gradient's sign; the last is listed though it is zero.
-  const [w, g] = [
-    [0.5, -0.5, 1, 0],
-    [1, -1, 1, 0],
-  ];
-  const listed = { pointers: [0, 4], indices: [0, 1, 2, 3], values: w };
+test("replace_zeros leaves no zero, of either sign, and nothing else changed", () => {
+  const weights = [0, -0, 1, -1, 1e-30, -1e-38, 0.5, 0];
   for (const subject of everyone) {
-    const [all, nonzeros] = runOn(subject, (kernels, sandbox) => {
-      const numbers = sandbox.floats(array);
-      const arrays = () => [w, g, [0, 0, 0, 0], [0, 0, 0, 0]].map((values) => sandbox.floats(values));
-      const [[w0, g0, m0, v0], [w1, g1, m1, v1]] = [arrays(), arrays()];
-      const [pointers, indices] = store(sandbox, listed);
-      kernels.adamw(w0, g0, m0, v0, 4, numbers);
-      kernels.adamw_nonzeros(w1, g1, m1, v1, pointers, indices, 1, numbers);
-      return [w0, w1].map((pointer) => sandbox.readFloats(pointer, 4));
+    const after = runOn(subject, (kernels, sandbox) => {
+      const w = sandbox.floats(weights);
+      sandbox.guarded([sandbox.area(w, 8)], () => kernels.replace_zeros(w, 7));
+      return sandbox.readFloats(w, 8);
     });
-    expect(
-      all.map((value) => value + 0),
-      subject.name,
-    ).toEqual([0, 0, 0.5, 0]);
-    expect(nonzeros.indexOf(0), subject.name).toBe(-1);
-    expectClose(nonzeros, all, 1.1e-30);
+    const rounded = subject === exact ? weights : weights.map(Math.fround);
+    const tiny = subject === exact ? 1e-30 : Math.fround(1e-30);
+    expect(after, subject.name).toEqual(rounded.map((value) => (value === 0 ? tiny : value)));
   }
 });
 
