@@ -122,7 +122,7 @@ test("the number of threads changes nothing", async () => {
   const out = `${scratch}/two-threads`;
   const result = await run(...train(out, "--threads", "2"));
   expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: "" });
-  expect(result.stdout).toMatch(/^model +.*two-threads\/model\ntraining +60 steps, 7,680 tokens, /);
+  expect(result.stdout).toMatch(/^model +.*two-threads\/model\ntraining +60 steps, 7,116 tokens, /);
   expect(results(out)).toEqual(results(whole));
 });
 
