@@ -208,10 +208,11 @@ export class Optimizer {
   #stepAll(parameter: TrainedParameter, plan: StepPlan): void {
     const { kernels } = this.#thread;
     if (this.#ahead.has(parameter)) this.#settle(parameter);
-    const { weights, gradient, first_moment, second_moment, size, anneal, floor, shape, count } = parameter;
+    const { weights, gradient, first_moment, second_moment, size, floor, shape, count } = parameter;
     kernels.adamw(weights, gradient, first_moment, second_moment, size, this.#settings);
-    if (anneal && plan.density[anneal] < 1) {
-      const kept = Math.max(1, Math.floor(plan.density[anneal] * count));
+    const share = shareOf(parameter, plan);
+    if (share < 1) {
+      const kept = Math.max(1, Math.floor(share * count));
       kernels.rank_magnitudes(this.#ranks, weights, size);
       if (floor) {
         const [rows, columns] = shape;

@@ -226,7 +226,7 @@ class TrainingRun {
   /** Of the last step, in milliseconds. */
   private pace = CHUNK_MILLISECONDS;
   private last: ProgressLine | null;
-  /** Seconds and steps since the last evaluation, in this process. */
+  /** Seconds and tokens since the last evaluation, in this process. */
   private interval = { seconds: 0, tokens: 0 };
 
   private constructor(

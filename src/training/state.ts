@@ -23,7 +23,7 @@ export interface TrainedParameter extends ParameterPlan {
   readonly gradient: Pointer;
   readonly first_moment: Pointer;
   readonly second_moment: Pointer;
-  /** Both moments of a matrix' nonzeros alone, in the order of its compressed rows, while steps are of these. */
+  /** Both moments of a matrix' nonzeros alone, in the order of its compressed rows, while steps are of these; 0 for tables, whose never are. */
   readonly nonzeroMoments: readonly [Pointer, Pointer];
   readonly matrix: TrainedMatrix | null;
   /** Of a matrix: what AbsTopK leaves of the activations that it reads, and of its output's gradients. */
@@ -68,7 +68,7 @@ export function reserveTraining(
       gradient: matrix?.gradient ?? optional(),
       first_moment: optional(),
       second_moment: optional(),
-      nonzeroMoments: matrix ? [optional(), optional()] : [0, 0],
+      nonzeroMoments: matrix && !matrix.isEmbedding ? [optional(), optional()] : [0, 0],
       activeShare: activeShare(config, name),
     };
     parameters.set(name, parameter);
