@@ -1,5 +1,6 @@
-// AdamW, and the projection that keeps the largest weights. Matrices lie in blocks of 32 columns (see dense.ts).
-import { at, multiplyAdd } from "./simd";
+// AdamW, and the projection that keeps the largest weights. Matrices lie in blocks of 32 columns (see dense.ts), as
+// activations lie in panels of 32 tokens: a column is where a token is there.
+import { at, cell, multiplyAdd } from "./simd";
 
 // WebAssembly cannot flush denormals, and moments that decay to them would cost a hundred cycles each.
 // @ts-ignore: decorator
@@ -39,20 +40,13 @@ export function replace_zeros(w: usize, n: i32): void {
   }
 }
 
-/** Address of a weight in a matrix of `rows` rows, in blocks of 32 columns. */
-// @ts-ignore: decorator
-@inline
-function placeOf(w: usize, rows: i32, row: i32, column: i32): usize {
-  return at(w, (((column >> 5) * rows + row) << 5) + (column & 31));
-}
-
 /** values[e] = the weight of nonzero e, from its matrix. */
 export function gather_nonzeros(values: usize, w: usize, pointers: usize, indices: usize, rows: i32): void {
   for (let i = 0; i < rows; i++) {
     const last = load<u32>(at(pointers, i + 1));
     for (let e = load<u32>(at(pointers, i)); e < last; e++) {
       const column = <i32>load<u16>(indices + (<usize>e << 1));
-      store<f32>(at(values, <i32>e), load<f32>(placeOf(w, rows, i, column)));
+      store<f32>(at(values, <i32>e), load<f32>(cell(w, rows, i, column)));
     }
   }
 }
@@ -63,7 +57,7 @@ export function scatter_nonzeros(w: usize, values: usize, pointers: usize, indic
     const last = load<u32>(at(pointers, i + 1));
     for (let e = load<u32>(at(pointers, i)); e < last; e++) {
       const column = <i32>load<u16>(indices + (<usize>e << 1));
-      store<f32>(placeOf(w, rows, i, column), load<f32>(at(values, <i32>e)));
+      store<f32>(cell(w, rows, i, column), load<f32>(at(values, <i32>e)));
     }
   }
 }
