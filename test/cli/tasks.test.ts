@@ -52,14 +52,8 @@ test("eval measures tasks, the package's and one's own", async () => {
   // Of eight pairs, two are for the report.
   expect(result.tasks.map((one: { score: { pairs: number } }) => one.score.pairs)).toEqual([4, 4, 2]);
   expect(result.summary.unseen).toEqual({ tasks: 1, accurate: 1, lowLoss: 1, both: 1 });
-  const table = await output(
-    "eval",
-    trainedModel,
-    "--tasks",
-    "while_return_true,set_or_string",
-    "--pairs",
-    "4",
-  );
+  const both = "while_return_true,set_or_string";
+  const table = await output("eval", trainedModel, "--tasks", both, "--pairs", "4");
   expect(table).toMatch(/^while_return_true +100 % +0\.\d{4} +100 % +0\.\d{4}$/m);
   // Its context is 128 tokens.
   expect(table).toMatch(/^set_or_string .* {2}20 % of the pairs do not fit$/m);

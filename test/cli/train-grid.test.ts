@@ -9,16 +9,16 @@ for (let i = 0; i < 80; i++) {
   writeFileSync(`${source}/${i}.py`, `def function_${i}(x):\n    return x * ${i % 9} + ${i}\n`);
 }
 
-const shape = [
-  "n_layer=1",
-  "d_head=16",
+const shape = ["n_layer=1", "d_head=16", "d_mlp=32", "density=1/8", "minimum_nonzeros=1"];
+const small = [
+  ...shape,
   "block_size=32",
   "batch_size=2",
-  "d_mlp=32",
-  "density=1/8",
-  "minimum_nonzeros=1",
+  "tokens=1280",
+  "eval_tokens=64",
+  "sample_every=0",
+  "checkpoint_every=10",
 ];
-const small = [...shape, "tokens=1280", "eval_tokens=64", "sample_every=0", "checkpoint_every=10"];
 const settings = ["eval_tasks=1", ...small].flatMap((setting) => ["--set", setting]);
 const grid = ["--grid", "d_model=16,32", "--grid", "density=1/8,1"];
 const names = [

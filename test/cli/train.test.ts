@@ -20,15 +20,8 @@ beforeAll(async () => {
 
 const steps = 60;
 const settings = [
-  ...[
-    "n_layer=1",
-    "d_model=32",
-    "d_head=16",
-    "block_size=32",
-    "batch_size=4",
-    `tokens=${steps * 128}`,
-    "density=1/8",
-  ],
+  ...["n_layer=1", "d_model=32", "d_head=16", "block_size=32"],
+  ...["batch_size=4", `tokens=${steps * 128}`, "density=1/8"],
   ...["eval_every=20", "eval_tokens=512", "eval_tasks=0", "sample_every=0", "checkpoint_every=10"],
 ].flatMap((setting) => ["--set", setting]);
 const kernels = ["--kernels", "simd"];
