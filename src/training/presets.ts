@@ -38,12 +38,12 @@ export const PRESETS: Readonly<Record<string, Readonly<Record<string, unknown>>>
     ...{ eval_every: 2500, sample_every: 5000, checkpoint_every: 2500 },
   },
 
-  /** Its dense twin: of the size that comes nearest to its validation loss so far (docs/training.md). */
+  /** Its dense twin: of the size that comes nearest to its validation loss (docs/training.md). */
   "default-dense": {
     ...OURS,
     ...{ density: 1, afrac: null, minimum_nonzeros: 0, projection: "exact" },
     ...{ learning_rate: 4e-3, epsilon: 1e-5, gradient: "clip" },
-    ...{ d_model: 60, d_head: 12, tokens: 15_500_000 },
+    ...{ d_model: 60, d_head: 12, d_mlp: 256, tokens: 15_500_000 },
     ...{ eval_every: 2500, sample_every: 5000, checkpoint_every: 2500 },
   },
 
