@@ -5,7 +5,7 @@
 //
 // EVAL.json is the output of `sparselens eval RUN/model --corpus CORPUS --json`, QUALITY.json that of
 // `node scripts/sample-quality.js RUN/model CORPUS --json`.
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { loadModel, openCorpus } from "../dist/node/index.js";
@@ -31,8 +31,11 @@ const { manifest } = await openCorpus(values.corpus);
 const model = await loadModel(join(run, "model"), { threads: 1 });
 const { config, note, versions, format_version, corpus } = { ...description };
 
-// Circuits of the model that was there are none of this one.
-rmSync(target, { recursive: true, force: true });
+// Circuits of another model that was there are none of this one.
+const weights = (directory) => readFileSync(join(directory, "model.safetensors"));
+if (!existsSync(target) || !weights(target).equals(weights(join(run, "model")))) {
+  rmSync(target, { recursive: true, force: true });
+}
 mkdirSync(target, { recursive: true });
 for (const file of ["config.json", "model.safetensors", "tokenizer.json"]) {
   copyFileSync(join(run, "model", file), join(target, file));
@@ -60,11 +63,10 @@ const rows = [...byTask].map(
 );
 const [{ programs }] = quality.lengths;
 const named = { five: "cut where five statements are complete", end: "sampled to their end" };
-const parsed = quality.lengths.map(({ length, parsed }) => {
+const sampled = quality.lengths.map(({ length, parsed, repeated }) => {
   const cut = named[length] ?? `cut after ${length} tokens`;
-  return `${cut} ${percent(parsed / programs)}`;
+  return `| ${cut} | ${percent(parsed / programs)} | ${percent(repeated / programs)} |`;
 });
-const repeated = quality.lengths.map(({ repeated }) => percent(repeated / programs));
 const positions =
   config.positions === "sinusoidal"
     ? `${config.d_pos_emb} channels of sinusoidal positions, concatenated`
@@ -84,7 +86,12 @@ sinks, ${positions}, a counted bigram table${config.afrac === null ? "" : `, Abs
 | validation loss | ${scores.corpus.loss.toFixed(4)} nats per token on ${count(scores.corpus.tokens)} held-out tokens |
 | tasks, standard prompts | ${scores.summary.standard.both} of ${scores.summary.standard.tasks} with accuracy ≥ 97 % and two-way loss ≤ 0.1 |
 | tasks, unseen words and templates | ${scores.summary.unseen.both} of ${scores.summary.unseen.tasks} |
-| sampled programs | of ${programs} with at least five statements at temperature ${quality.temperature} parse, without an unfinished last line: ${parsed.join(", ")}; ${repeated.join(", ")} repeat a training document (the beginning of one, where they are cut) |
+
+${programs} programs of at least five statements, sampled at temperature ${quality.temperature}, without an unfinished last line:
+
+| | parse | repeat a training document, or the beginning of one |
+|---|---|---|
+${sampled.join("\n")}
 
 ## Data and training
 

@@ -108,6 +108,7 @@ export async function reportCircuits(directory) {
     });
   }
   const targets = [...new Set(circuits.map(({ circuit }) => circuit.target_loss))].join(", ");
+  const above = circuits.filter(({ circuit }) => circuit.losses.report.circuit > circuit.target_loss);
   const audits = circuits.filter(({ audit }) => audit !== null);
   const names = audits[0]?.audit.criteria.map(({ name }) => name) ?? [];
   const verdict = ({ held }) => (held === null ? "–" : held ? "held" : "short");
@@ -117,13 +118,16 @@ export async function reportCircuits(directory) {
     "# Circuits of this model",
     `Node sets at a task loss of ${targets} nat (on prompts for choosing by, uncalibrated; all other nodes at their means), without the nodes that they can do without. \`TASK.json\` has all nonzero weights between its nodes, \`TASK-edges.json\` those that are left after edge pruning; how they were found is in them (\`found\`), and the searches that they were chosen among are in \`trials.jsonl\`. Losses are of held-out prompts, in nats.`,
     table(
-      ["task", "nodes", "edges", "after edge pruning", "loss", "empty circuit", "whole model"],
+      ["task", "nodes", "edges", "loss", "edges after pruning", "their loss", "empty circuit", "whole model"],
       circuits.map(({ task, file, circuit: { nodes, edges, losses }, pruned }) => [
         ...[`[\`${task}\`](${file})`, String(nodes.length), String(edges.length)],
+        nats(losses.report.circuit),
         pruned ? `[${pruned.circuit.edges.length}](${relative(directory, pruned.file)})` : "–",
-        ...["circuit", "empty", "model"].map((kind) => nats(losses.report[kind])),
+        pruned ? nats(pruned.circuit.losses.report.circuit) : "–",
+        ...["empty", "model"].map((kind) => nats(losses.report[kind])),
       ]),
     ),
+    `On held-out prompts ${above.length} of ${circuits.length} circuits (before edge pruning) are above the target.`,
     ...(audits.length === 0
       ? []
       : [
