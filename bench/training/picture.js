@@ -1,6 +1,6 @@
-// Draws the training loss against wall-clock time, for each way that run.js has measured.
+// Draws the training loss against wall-clock time, for each way that run.js has measured; of several runs their mean.
 //
-//   node bench/training/picture.js DIR docs/training-speed.svg
+//   node bench/training/picture.js DIR [DIR…] docs/training-speed.svg
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,10 +8,11 @@ import * as Plot from "@observablehq/plot";
 import { COLORS, writePlot } from "../../scripts/svg.js";
 import { readMode } from "./summarize.js";
 
-const [directory, file] = process.argv.slice(2);
-if (!directory || !existsSync(join(directory, "summary.json"))) {
+const directories = process.argv.slice(2, -1);
+const file = process.argv.at(-1);
+if (directories.length === 0 || !directories.every((one) => existsSync(join(one, "summary.json")))) {
   console.error(
-    "usage: node bench/training/picture.js DIR FILE.svg, where DIR is one that run.js has written",
+    "usage: node bench/training/picture.js DIR [DIR…] FILE.svg, where each DIR is one that run.js has written",
   );
   process.exit(2);
 }
@@ -22,12 +23,12 @@ const styles = {
   pytorch: { label: "PyTorch", color: COLORS.grey },
 };
 
-const { modes } = JSON.parse(await readFile(join(directory, "summary.json"), "utf8"));
+const { modes } = JSON.parse(await readFile(join(directories[0], "summary.json"), "utf8"));
 const runs = await Promise.all(
-  Object.keys(modes).map(async (mode) => ({
-    ...styles[mode],
-    steps: (await readMode(join(directory, `${mode}.jsonl`))).steps,
-  })),
+  Object.keys(modes).map(async (mode) => {
+    const read = async (directory) => (await readMode(join(directory, `${mode}.jsonl`))).steps;
+    return { ...styles[mode], steps: meanOf(await Promise.all(directories.map(read))) };
+  }),
 );
 runs.sort((a, b) => a.steps.at(-1).elapsed - b.steps.at(-1).elapsed);
 const span = Math.ceil(runs[0].steps.length / 20);
@@ -77,6 +78,12 @@ const ends = curves.map(
   ({ label, points }) => `${label} ends at ${points.at(-1).elapsed.toFixed(0)} seconds`,
 );
 await writePlot(file, options, `Training loss against wall-clock time: ${ends.join(", ")}`);
+
+/** Of several runs of as many steps, step by step. */
+function meanOf(runs) {
+  const mean = (i, key) => runs.reduce((sum, steps) => sum + steps[i][key], 0) / runs.length;
+  return runs[0].map((_, i) => ({ elapsed: mean(i, "elapsed"), loss: mean(i, "loss") }));
+}
 
 /** Means of `span` steps around each, of fewer at the ends. */
 function smooth(steps) {
