@@ -9,7 +9,10 @@ const prompt = `class Account:
     def __init__(self, owner, balance):
 `;
 
-test("start completes the example and says what the model is", async () => {
+// Two threads each, while other tests have two.
+const patience = { timeout: 120_000 };
+
+test("start completes the example and says what the model is", patience, async () => {
   const text = await output("start");
   const sampled = ["--temperature", "0.8", "--top-p", "0.95", "--seed", "10", "--kernels", "simd"];
   const expected = await json(
@@ -32,12 +35,12 @@ test("start completes the example and says what the model is", async () => {
   expect(summary).toMatch(/\d tokens\/s, \w+ kernels, threads: \d/);
 });
 
-test("without arguments it is start; --json prints one object", async () => {
+test("without arguments it is start; --json prints one object", patience, async () => {
   const [first, second] = [await output(), await json("start")];
   expect(first.startsWith(prompt + second.text)).toBe(true);
   expect(second.prompt).toBe(prompt);
   expect(second.parameters).toBeGreaterThan(second.nonzeros);
-}, 60_000);
+});
 
 const hasScript = await promisify(execFile)("script", ["--version"]).then(
   () => true,
