@@ -32,10 +32,10 @@ const model = await loadModel(join(run, "model"), { threads: 1 });
 const { config, note, versions, format_version, corpus } = { ...description };
 
 // Circuits of another model that was there are none of this one.
-const weights = (directory) => readFileSync(join(directory, "model.safetensors"));
-if (!existsSync(target) || !weights(target).equals(weights(join(run, "model")))) {
-  rmSync(target, { recursive: true, force: true });
-}
+const weights = join(target, "model.safetensors");
+const isSame =
+  existsSync(weights) && readFileSync(weights).equals(readFileSync(join(run, "model/model.safetensors")));
+if (!isSame) rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
 for (const file of ["config.json", "model.safetensors", "tokenizer.json"]) {
   copyFileSync(join(run, "model", file), join(target, file));

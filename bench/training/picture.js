@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as Plot from "@observablehq/plot";
+import { mean } from "../../scripts/reproduce/statistics.js";
 import { COLORS, writePlot } from "../../scripts/svg.js";
 import { readMode } from "./summarize.js";
 
@@ -81,14 +82,14 @@ await writePlot(file, options, `Training loss against wall-clock time: ${ends.jo
 
 /** Of several runs of as many steps, step by step. */
 function meanOf(runs) {
-  const mean = (i, key) => runs.reduce((sum, steps) => sum + steps[i][key], 0) / runs.length;
-  return runs[0].map((_, i) => ({ elapsed: mean(i, "elapsed"), loss: mean(i, "loss") }));
+  const meanAt = (i, key) => mean(runs.map((steps) => steps[i][key]));
+  return runs[0].map((_, i) => ({ elapsed: meanAt(i, "elapsed"), loss: meanAt(i, "loss") }));
 }
 
 /** Means of `span` steps around each, of fewer at the ends. */
 function smooth(steps) {
   return steps.map(({ elapsed }, i) => {
     const around = steps.slice(Math.max(0, i - (span >> 1)), i + ((span + 1) >> 1));
-    return { elapsed, loss: around.reduce((sum, { loss }) => sum + loss, 0) / around.length };
+    return { elapsed, loss: mean(around.map(({ loss }) => loss)) };
   });
 }

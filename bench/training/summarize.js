@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { mean } from "../../scripts/reproduce/statistics.js";
 
 /** Steps whose densities are near those that the table names; the last is that of the trained model. */
 const bandsOf = (finalDensity) => [
@@ -81,8 +82,6 @@ export function formatTable(modes) {
 }
 
 const optional = (value, format) => (value === undefined || value === null ? "–" : format(value));
-
-const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 
 /** null for none. */
 function median(numbers) {

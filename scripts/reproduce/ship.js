@@ -111,6 +111,7 @@ export async function reportCircuits(directory) {
   const above = circuits.filter(({ circuit }) => circuit.losses.report.circuit > circuit.target_loss);
   const audits = circuits.filter(({ audit }) => audit !== null);
   const names = audits[0]?.audit.criteria.map(({ name }) => name) ?? [];
+  const link = ({ circuit, file }) => `[${circuit.edges.length}](${relative(directory, file)})`;
   const verdict = ({ held }) => (held === null ? "–" : held ? "held" : "short");
   const countHeld = (name) =>
     audits.filter(({ audit }) => audit.criteria.some((one) => one.name === name && one.held)).length;
@@ -122,8 +123,7 @@ export async function reportCircuits(directory) {
       circuits.map(({ task, file, circuit: { nodes, edges, losses }, pruned }) => [
         ...[`[\`${task}\`](${file})`, String(nodes.length), String(edges.length)],
         nats(losses.report.circuit),
-        pruned ? `[${pruned.circuit.edges.length}](${relative(directory, pruned.file)})` : "–",
-        pruned ? nats(pruned.circuit.losses.report.circuit) : "–",
+        ...(pruned ? [link(pruned), nats(pruned.circuit.losses.report.circuit)] : ["–", "–"]),
         ...["empty", "model"].map((kind) => nats(losses.report[kind])),
       ]),
     ),

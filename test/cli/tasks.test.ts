@@ -56,7 +56,9 @@ test("eval measures tasks, the package's and one's own", async () => {
   const table = await output("eval", trainedModel, "--tasks", both, "--pairs", "4");
   expect(table).toMatch(/^while_return_true +100 % +0\.\d{4} +100 % +0\.\d{4}$/m);
   // Its context is 128 tokens.
-  expect(table).toMatch(/^set_or_string .* {2}20 % of the pairs do not fit$/m);
+  expect(table).toMatch(
+    /^set_or_string +[\d.]+ % +0\.\d{4} +[\d.]+ % +0\.\d{4} {2}20 % of the pairs do not fit$/m,
+  );
   expect(table).toContain("standard: 1 of 2 tasks with accuracy ≥ 97 %, 1 with loss ≤ 0.1, 1 with both");
 });
 
