@@ -1,4 +1,5 @@
 import { code } from "./code.js";
+import { display } from "./displays.js";
 import { type Definition, type Draft, spoken, type Type } from "./draft.js";
 import { instanceName } from "./records.js";
 import type { Scope } from "./scope.js";
@@ -54,8 +55,9 @@ function shown(body: Body): string[] {
   return variables.map((variable) => `print(${variable.name})`);
 }
 
-/** The result of a function: a variable, or two. */
+/** The result of a function: a variable, or two, or a dict or a list of some. */
 function result(body: Body): string {
+  if (body.draft.chance(0.15)) return `return ${display(body)}`;
   const names = body.draft
     .sample(
       body.variables,

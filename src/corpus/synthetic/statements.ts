@@ -1,9 +1,10 @@
 import { code } from "./code.js";
 import { numberTest, textTest } from "./conditions.js";
+import { displayed } from "./displays.js";
 import { spoken } from "./draft.js";
 import { fileName, fileVariable, handlesOf, opened } from "./files.js";
 import { printNotice } from "./printing.js";
-import { factor } from "./values.js";
+import { factor, text, word } from "./values.js";
 import {
   anyOf,
   type Body,
@@ -24,7 +25,6 @@ import {
   indexNames,
   namePairs,
   numberAttributes,
-  recordNouns,
   shortNames,
   textAttributes,
 } from "./words.js";
@@ -91,7 +91,8 @@ const makers: readonly (readonly [number, Maker])[] = [
   [3.8, file],
   [2.4, lambda],
   [0.8, comprehension],
-  [1, record],
+  [2.6, displayed],
+  [1.3, remark],
   [0.4, attempt],
 ];
 
@@ -407,30 +408,28 @@ function comprehension(body: Body): string {
   );
 }
 
-/** A dict or a list that holds variables. */
-function record(body: Body): string | undefined {
+/** A text that is written where it is used, and ends a call. */
+function remark(body: Body): string | undefined {
   const { draft } = body;
-  const known = body.variables.filter(
-    ({ kind, name }) => (kind === "number" || kind === "text") && !name.includes("."),
-  );
-  if (known.length < 2) return undefined;
-  const chosen = draft.sample(known, draft.between(2, 3));
-  const name = body.scope.name([...accumulators, ...recordNouns.map((noun) => noun.one)]);
-  const kind = chosen.every((variable) => variable.kind === "number") ? "numbers" : undefined;
-  return draft.weighted<() => string>([
+  const list = changeable(body, "words");
+  const known = changeable(body, "text", "string");
+  return draft.weighted<() => string | undefined>([
+    [3, () => `print(${numeric(body)}, ${text(draft)})`],
     [
       2,
-      () =>
-        `${name} = {${chosen.map((each) => `${draft.string(each.name)}: ${each.name}`).join(", ")}}\nprint(${name})`,
-    ],
-    [
-      3,
       () => {
-        if (kind) body.variables.push({ name, kind, element: draft.pick(["x", "n", "item"]) });
-        return `${name} = [${chosen.map((each) => each.name).join(", ")}]`;
+        const test = condition(body);
+        return (
+          test &&
+          `if ${test}:\n    raise ${draft.pick(["ValueError", "ValueError", "TypeError", "KeyError"])}(${text(draft)})`
+        );
       },
     ],
-    [1.5, () => `${name} = [[${chosen.map((each) => each.name).join(", ")}]]\nprint(${name})`],
+    [list ? 1.5 : 0, () => `${list!.name}.insert(0, ${text(draft)})`],
+    [list ? 1 : 0, () => `if ${textual(body)} in ${list!.name}:\n    ${list!.name}.remove(${word(draft)})`],
+    [known ? 1.5 : 0, () => `${known!.name} = ${known!.name}.replace(${word(draft)}, ${word(draft)})`],
+    [known ? 1 : 0, () => `print(${known!.name}.count(${word(draft)}))`],
+    [known ? 1 : 0, () => `print(${known!.name} + ${word(draft)})`],
   ])();
 }
 

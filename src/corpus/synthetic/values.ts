@@ -20,7 +20,13 @@ export function person(draft: Draft): string {
 }
 
 export function text(draft: Draft): string {
-  return draft.string(draft.chance(0.7) ? draft.stringWord() : draft.pick(sentences));
+  return draft.string(
+    draft.weighted([
+      [7, () => draft.stringWord()],
+      [2, () => draft.pick(sentences)],
+      [1, () => draft.stringWords(draft.between(2, 3)).join(" ")],
+    ])(),
+  );
 }
 
 /** How many elements a literal list has. */
