@@ -1,4 +1,5 @@
 import { generatedTask } from "../generated-task.js";
+import type { Variable } from "../sketch.js";
 
 export const bracketBrace = generatedTask({
   name: "bracket_brace",
@@ -7,24 +8,26 @@ export const bracketBrace = generatedTask({
     const place = sketch.place();
     const { random, words } = sketch;
     const collected = sketch.freshAccumulator();
-    const start = sketch.choose({
-      standard: [`${sketch.fresh(words.accumulators)} = `, `${sketch.freshNoun(words.recordNouns).many} = `],
+    const accumulator = sketch.fresh(words.accumulators);
+    const { one, many } = sketch.freshNoun(words.recordNouns);
+    // How the line starts, and the variable that it needs for that.
+    const [start, target] = sketch.choose<readonly [string, Variable?]>({
+      standard: [[`${accumulator} = `], [`${many} = `]],
       unseen: [
-        place === "method" ? `self.${sketch.fresh(words.numberAttributes)} = ` : "print(",
-        place === "script" ? `${collected.name}.append(` : "return ",
+        [`${collected.name}[${sketch.string(many)}] = `, { ...collected, value: "{}" }],
+        place === "method"
+          ? [`${one}.${sketch.fresh(words.numberAttributes)} = `, { name: one, value: "None" }]
+          : [`${collected.name}.insert(0, `, collected],
       ],
     });
-    const close = start.endsWith("(") ? ")\n" : "\n";
+    const close = start.includes("(") ? ")\n" : "\n";
     const quote = random.choice([sketch.quote, sketch.quote, ""]);
     const keys = [...words.textAttributes, ...words.stringWords];
     const numbers = [sketch.freshNumber(), sketch.freshNumber()];
     const [first, second] = quote
       ? [sketch.fresh(keys), sketch.fresh(keys)]
       : numbers.map(({ name }) => name);
-    sketch.begin({
-      place,
-      uses: [...(start.startsWith(collected.name) ? [collected] : []), ...(quote ? [] : numbers)],
-    });
+    sketch.begin({ place, uses: [...(target ? [target] : []), ...(quote ? [] : numbers)] });
     const prompt = (open: string) => `${sketch.text}${sketch.indent}${start}${open}${quote}${first}`;
     return {
       prompts: [prompt("{"), prompt("[")],

@@ -10,12 +10,11 @@ export const singleDoubleQuote = generatedTask({
     const set: Variable = { ...sketch.freshAccumulator(), value: "set()" };
     const form = sketch.choose({
       standard: ["print(", `${list.name}.append(`, `${set.name}.add(`],
-      unseen: ["raise ValueError(", "print(0, "],
+      unseen: [`${list.name} = input(`, `${list.name}.insert(0, `],
     });
     sketch.begin({ uses: [list, set].filter(({ name }) => form.startsWith(`${name}.`)) });
-    const call = form === "print(0, " ? `print(${sketch.number()}, ` : form;
     const content = Array.from({ length: sketch.integer(1, 3) }, () => sketch.fresh(words.stringWords));
-    const prompt = (quote: string) => `${sketch.text}${sketch.indent}${call}${quote}${content.join(" ")}`;
+    const prompt = (quote: string) => `${sketch.text}${sketch.indent}${form}${quote}${content.join(" ")}`;
     return { prompts: [prompt("'"), prompt('"')], answers: ["')\n", '")\n'] };
   },
 });
