@@ -34,7 +34,7 @@ export const PRESETS: Readonly<Record<string, Readonly<Record<string, unknown>>>
   default: {
     ...OURS,
     ...{ d_model: 512, d_head: 64, afrac_loctypes: "mlp_neuron" },
-    ...{ tokens: 15_500_000, learning_rate: 0.012, epsilon: 0.03 },
+    ...{ tokens: 19_500_000, learning_rate: 0.012, epsilon: 0.03 },
     ...{ eval_every: 2500, sample_every: 5000, checkpoint_every: 2500 },
   },
 
@@ -43,7 +43,7 @@ export const PRESETS: Readonly<Record<string, Readonly<Record<string, unknown>>>
     ...OURS,
     ...{ density: 1, afrac: null, minimum_nonzeros: 0, projection: "exact" },
     ...{ learning_rate: 4e-3, epsilon: 1e-5, gradient: "clip" },
-    ...{ d_model: 60, d_head: 12, d_mlp: 256, tokens: 15_500_000 },
+    ...{ d_model: 60, d_head: 12, d_mlp: 256, tokens: 19_500_000 },
     ...{ eval_every: 2500, sample_every: 5000, checkpoint_every: 2500 },
   },
 

@@ -14,7 +14,7 @@ function openingKinds(draft: Draft): Kind[] {
     ["set", "set", "string", "numbers", "words", "number", "flag", "text", "dict", "grid", "number"] as const,
     draft.between(2, 4),
   );
-  if (draft.chance(0.6) && !kinds.includes("set") && !kinds.includes("string"))
+  if (draft.chance(0.75) && !kinds.includes("set") && !kinds.includes("string"))
     kinds.push(draft.pick(["set", "set", "set", "string"] as const));
   if (draft.chance(0.4)) kinds.push("number");
   return draft.random.shuffle(kinds);
@@ -23,7 +23,7 @@ function openingKinds(draft: Draft): Kind[] {
 /** Last uses of what grew, so that what was made at the beginning is needed at the end. */
 function closing(body: Body): string[] {
   const grown = body.variables.filter(({ kind }) => kind === "set" || kind === "string");
-  return grown.filter(() => body.draft.chance(0.5)).map((variable) => useOf(body, variable));
+  return grown.filter(() => body.draft.chance(0.6)).map((variable) => useOf(body, variable));
 }
 
 /** Statements at the program's own level that work with a handful of variables. */

@@ -24,7 +24,7 @@ type Statements = (draft: Draft, scope: Scope) => string;
 
 /** The kinds of definitions, with the weight of each kind. */
 const definitions: readonly (readonly [number, readonly Family[]])[] = [
-  [14, [accumulation]],
+  [18, [accumulation]],
   [20, [procedure]],
   [7, [workingClass]],
   [9, numberFamilies],
@@ -43,8 +43,8 @@ const definitions: readonly (readonly [number, readonly Family[]])[] = [
 /** The kinds of statements outside of functions. */
 const statements: readonly (readonly [number, Statements])[] = [
   [14, scriptBlock],
-  [5, workspace],
-  [4, listsOfLists],
+  [7, workspace],
+  [5, listsOfLists],
   [4, lookups],
   [9, fileStatements],
   [3, flagStatements],

@@ -50,7 +50,7 @@ const makers: readonly (readonly [number, Maker])[] = [
   [6, (body) => (body.variables.length > 0 ? useOf(body, body.draft.pick(body.variables)) : undefined)],
   // The set or string that was made first, to come back to it.
   [
-    2,
+    3.2,
     (body) => {
       const variable = body.variables.find(({ kind }) => kind === "set" || kind === "string");
       return variable && useOf(body, variable);
@@ -75,6 +75,8 @@ const makers: readonly (readonly [number, Maker])[] = [
           "dict",
           "set",
           "set",
+          "set",
+          "string",
           "string",
         ] as const),
       ),
